@@ -1,0 +1,14 @@
+import { Config } from './commands/config.ts';
+import { Disable } from './commands/disable.ts';
+import { Enable } from './commands/enable.ts';
+import { Refresh } from './commands/refresh.ts';
+import { Status } from './commands/status.ts';
+
+/** Every command, by the word a person types; oclif reads this (package.json, `oclif.commands`). */
+export const COMMANDS = {
+  config: Config,
+  disable: Disable,
+  enable: Enable,
+  refresh: Refresh,
+  status: Status,
+};

@@ -1,0 +1,45 @@
+import { Args, Flags } from '@oclif/core';
+import { LivepatchError } from '../errors.ts';
+import { Secret } from '../secret.ts';
+import { LivepatchCommand } from './base.ts';
+import { outcomeSentence } from './outcome.ts';
+import { firstLineOfStdin } from './stdin.ts';
+
+export class Enable extends LivepatchCommand {
+  static override summary = 'Register this machine and apply what is due';
+  static override examples = [
+    'sudo <%= config.bin %> enable 0123456789abcdef',
+    {
+      description: "keep the token out of the shell's history and of ps",
+      command: 'sudo <%= config.bin %> enable - < token-file',
+    },
+  ];
+  static override args = {
+    token: Args.string({ required: true, description: "the token, or '-' to read it from standard input" }),
+  };
+  static override flags = {
+    'show-secrets': Flags.boolean({ summary: 'print the machine token unmasked' }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Enable);
+    const world = this.rootWorld();
+    const token = authToken(args.token === '-' ? await firstLineOfStdin() : args.token);
+    const { enable } = await import('../operations/enable.ts');
+    const { machineToken, first } = await enable(world, token);
+    this.log(
+      `Successfully enabled device. Using machine-token: ${flags['show-secrets'] ? machineToken.reveal() : machineToken}`,
+    );
+    // The machine is enabled, and the next refresh tries again: no failure of this command.
+    if (first instanceof LivepatchError) this.logToStderr(`warning: ${first.message}`);
+    else this.logToStderr(outcomeSentence(first));
+  }
+}
+
+/** @throws LivepatchError `usage` for what could not be sent in a header. */
+function authToken(text: string): Secret {
+  if (/^[\x21-\x7e]{8,1024}$/.test(text)) return new Secret(text);
+  throw new LivepatchError('usage', 'the token must be 8 to 1024 printable characters without spaces', {
+    hint: 'Obtain one from https://ubuntu.com/livepatch, or from whoever runs your Livepatch server.',
+  });
+}

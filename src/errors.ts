@@ -1,0 +1,77 @@
+/**
+ * Every failure this program knows, and the exit status it ends with. Scripts branch on the status, so a number
+ * never changes its meaning; they follow sysexits.h where it has a fitting one. 1 for "not enabled" and "already
+ * enabled" is the upstream client's contract.
+ */
+export const EXIT_STATUS = {
+  /** A defect of ours, or a failure that no other code names. */
+  general: 1,
+  'not-enabled': 1,
+  'already-enabled': 1,
+  /** EX_USAGE: the command line was wrong. */
+  usage: 64,
+  /** EX_DATAERR: what was downloaded is not provably an intact, signed patch for this kernel. */
+  digest: 65,
+  archive: 65,
+  metadata: 65,
+  module: 65,
+  signature: 65,
+  'kernel-mismatch': 65,
+  /** The server does not cover the running kernel. */
+  'unsupported-kernel': 66,
+  /** EX_UNAVAILABLE: the server could not be reached or did not answer in time. */
+  network: 69,
+  /** EX_OSERR: the kernel refused the module or did not finish its transition. */
+  'kernel-refused': 71,
+  transition: 71,
+  /** EX_IOERR: our own files could not be read or written. */
+  storage: 74,
+  /** EX_TEMPFAIL: another run holds the lock; trying again later will do. */
+  busy: 75,
+  /** EX_PROTOCOL: the server answered, and said no or something we cannot take. */
+  'server-refused': 76,
+  'bad-answer': 76,
+  /** EX_NOPERM: must be root. */
+  'no-permission': 77,
+  /** EX_CONFIG: the configuration, or a certificate it names, cannot be used. */
+  config: 78,
+  'trust-anchors': 78,
+} as const;
+
+/** The closed set of things that go wrong. */
+export type ErrorCode = keyof typeof EXIT_STATUS;
+
+/**
+ * The one error class. `message` says what happened; `hint` what the person can do next. Neither ever holds a
+ * secret, and neither repeats text from the network beyond a bounded, printable status.
+ */
+export class LivepatchError extends Error {
+  override readonly name = 'LivepatchError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  get exitStatus(): number {
+    return EXIT_STATUS[this.code];
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The same failure, told with what it made fail: `failed to register client: POST request to "…" failed`. */
+export function during(what: string, error: unknown): LivepatchError {
+  if (!(error instanceof LivepatchError))
+    return new LivepatchError('general', `${what}: ${messageOf(error)}`, { cause: error });
+  return new LivepatchError(error.code, `${what}: ${error.message}`, {
+    cause: error.cause,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}

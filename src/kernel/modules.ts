@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { becomes } from './wait.ts';
+
+/**
+ * kmod always exits 1; only its text, in the C locale, tells one errno from another. What each means for a person
+ * who reads it (kernel/module/main.c, kernel/livepatch/core.c).
+ */
+const REFUSALS: readonly { text: string; hint: string }[] = [
+  {
+    text: 'Operation not permitted',
+    hint: 'Loading modules is switched off (modules_disabled or lockdown).',
+  },
+  {
+    text: 'Key was rejected by service',
+    hint: "Secure Boot accepts no module with this signing key; enrol the key's certificate, or see 'mokutil'.",
+  },
+  {
+    text: 'Required key not available',
+    hint: "Secure Boot accepts no module with this signing key; enrol the key's certificate, or see 'mokutil'.",
+  },
+  { text: 'Invalid module format', hint: 'The module was built for another kernel.' },
+  { text: 'File exists', hint: 'A module of this name is loaded already; it must be unloaded first.' },
+  {
+    text: 'Device or resource busy',
+    hint: 'Another live patch was in transition all the time; try again later.',
+  },
+];
+
+const BUSY = 'Device or resource busy';
+const MORE = "See 'sudo dmesg' for the kernel's reason.";
+
+/** Nothing of our environment but what kmod needs: no proxy password, no token reaches a child. */
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+
+/**
+ * Inserts the module that this open descriptor holds. Never with `-f`: the kernel would take it for unsigned.
+ * Tries again while another patch is in transition, for the kernel allows one at a time.
+ * @throws LivepatchError `kernel-refused`
+ */
+export async function insertModule(fd: number): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    // By descriptor, not by path: what was verified is what is loaded.
+    const refusal = await kmod('insmod', `/proc/${process.pid}/fd/${fd}`);
+    if (refusal === undefined) return;
+    if (!refusal.includes(BUSY) || attempt === LIMITS.kernel.busyRetries) throw refused('insert', refusal);
+    await sleep(LIMITS.kernel.busyPause);
+  }
+}
+
+/**
+ * Unloads a module once nothing refers to it.
+ * @throws LivepatchError `kernel-refused`
+ */
+export async function removeModule(root: string, name: string): Promise<void> {
+  const free = await becomes(() => !moduleRefcount(root, name), LIMITS.kernel.refcountTime);
+  if (moduleRefcount(root, name) === undefined) return;
+  const refusal = free ? await kmod('rmmod', name) : `${name} is still in use`;
+  if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw refused('unload', refusal);
+}
+
+/** @returns undefined when no such module is loaded. */
+export function moduleRefcount(root: string, name: string): number | undefined {
+  const directory = join(root, 'sys/module', name);
+  if (!existsSync(directory)) return undefined;
+  try {
+    return Number(readFileSync(join(directory, 'refcnt'), 'utf8'));
+  } catch {
+    // Gone between the two looks.
+    return undefined;
+  }
+}
+
+/** @returns what kmod says against it, or undefined when it was done. */
+async function kmod(verb: 'insmod' | 'rmmod', operand: string): Promise<string | undefined> {
+  const { exitCode, stderr, originalMessage } = await execa(verb, [operand], {
+    env: ENVIRONMENT,
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    timeout: LIMITS.kernel.commandTime,
+  });
+  return exitCode === 0 ? undefined : stderr || originalMessage || `${verb} ended without a word`;
+}
+
+function refused(what: 'insert' | 'unload', text: string): LivepatchError {
+  const known = REFUSALS.find((refusal) => text.includes(refusal.text));
+  const reason = known?.text ?? text.split('\n', 1)[0]?.slice(0, 200) ?? '';
+  return new LivepatchError('kernel-refused', `the kernel refuses to ${what} the module: ${reason}`, {
+    hint: known?.hint ?? MORE,
+  });
+}

@@ -1,0 +1,16 @@
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Server } from '../remote/server.ts';
+import type { Store } from '../store/store.ts';
+import type { Config } from '../types.ts';
+
+/** All that an operation needs from outside. Tests hand in fakes that pass the same contract tests. */
+export interface World {
+  clientVersion: string;
+  kernel: Kernel;
+  store: Store;
+  /** Asynchronous so that only those who talk to a server load what that takes. */
+  connect(config: Config): Promise<Server>;
+  now(): Date;
+  /** Tells a person what is being done; present tense, no secret, no full stop. */
+  progress(step: string): void;
+}

@@ -1,0 +1,19 @@
+import { linuxKernel } from './kernel/kernel.ts';
+import type { World } from './operations/world.ts';
+import { openStore } from './store/store.ts';
+
+/** The world outside, as it really is: this kernel, this disk, this clock, the configured server. */
+export function realWorld(clientVersion: string): World {
+  return {
+    clientVersion,
+    kernel: linuxKernel(),
+    store: openStore(process.env),
+    async connect(config) {
+      const { livepatchServer } = await import('./remote/server.ts');
+      return livepatchServer(config, clientVersion);
+    },
+    now: () => new Date(),
+    // To stderr: what goes to stdout is for programs.
+    progress: (step) => process.stderr.write(`${step}\n`),
+  };
+}

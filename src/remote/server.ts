@@ -1,0 +1,102 @@
+import type { Writable } from 'node:stream';
+import type { Got } from 'got';
+import * as v from 'valibot';
+import { LIMITS } from '../limits.ts';
+import { Time } from '../schemas.ts';
+import { Secret } from '../secret.ts';
+import type { Answer, Config, Machine, Offer, Support } from '../types.ts';
+import { download } from './download.ts';
+import { ask, badAnswer, type Request } from './exchange.ts';
+import {
+  type CheckIn,
+  CheckInAnswer,
+  ISSUED_AT_HEADER,
+  RegisterAnswer,
+  registerRequest,
+  SERIAL_HEADER,
+  SupportedAnswer,
+} from './messages.ts';
+import { transport } from './transport.ts';
+
+/**
+ * The Livepatch server, seen from here. Every method throws LivepatchError `network` when it cannot be reached,
+ * `server-refused` when it says no, `bad-answer` when it says something else than was agreed.
+ */
+export interface Server {
+  /** Asks, without a token, whether the server covers this machine's kernel. */
+  support(machine: Machine): Promise<Support>;
+  /** @returns the machine token. */
+  register(machine: Machine, authToken: Secret): Promise<Secret>;
+  checkIn(report: CheckIn, machineToken: Secret): Promise<Answer>;
+  /** Fetches a patch file; see download.ts. */
+  download(offer: Offer, machineToken: Secret, sink: Writable): Promise<void>;
+  /** Tells the server that this machine's token is done with. */
+  unregister(machineId: string, machineToken: Secret): Promise<void>;
+}
+
+type ServerConfig = Pick<Config, 'remoteServer' | 'caCerts' | 'dialTimeout' | 'tlsPatchDownload'>;
+
+/** Makes no connection until it is asked something. */
+export function livepatchServer(config: ServerConfig, clientVersion: string): Server {
+  const http = transport(config, `canonical-livepatch/${clientVersion}`);
+  const client = (id: string, rest = '') => at(config.remoteServer, `v1/client/${id}${rest}`);
+  const timeLimit = config.dialTimeout + LIMITS.network.answerTime;
+
+  return {
+    async support(machine) {
+      const url = at(config.remoteServer, 'v1/api/kernels/supported');
+      url.searchParams.set('kernel-version', machine.kernel);
+      url.searchParams.set('architecture', machine.architecture);
+      const answer = await required(http, { method: 'GET', url, timeLimit }, SupportedAnswer);
+      return answer.Supported;
+    },
+    async register(machine, token) {
+      const url = client(machine.id);
+      const body = registerRequest(machine, clientVersion);
+      const answer = await required(http, { method: 'POST', url, token, body, timeLimit }, RegisterAnswer);
+      return new Secret(answer.machineToken);
+    },
+    async checkIn(body, token) {
+      const request: Request = {
+        method: 'POST',
+        url: client(body.machineId, '/updates'),
+        token,
+        body,
+        timeLimit,
+      };
+      const { answer, headers } = await ask(http, request, CheckInAnswer);
+      if (answer === undefined) return unchanged(request, headers);
+      const { serial, issuedAt, ...advice } = answer;
+      return { serial, issuedAt, advice };
+    },
+    download: (offer, token, sink) =>
+      download(http, config.remoteServer, offer, { token, onlyTls: config.tlsPatchDownload }, sink),
+    async unregister(machineId, token) {
+      await ask(http, { method: 'DELETE', url: client(machineId), token, timeLimit }, v.unknown());
+    },
+  };
+}
+
+/** A path below the server's address, which may have a path of its own. */
+function at(server: URL, path: string): URL {
+  return new URL(path, server.href.endsWith('/') ? server.href : `${server.href}/`);
+}
+
+/** An answer that may not be empty. */
+async function required<T>(http: Got, request: Request, schema: v.GenericSchema<unknown, T>): Promise<T> {
+  const { answer } = await ask(http, request, schema);
+  if (answer === undefined) throw badAnswer(request, 'it is empty');
+  return answer;
+}
+
+const UnchangedHeaders = v.object({
+  [SERIAL_HEADER]: v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number)),
+  [ISSUED_AT_HEADER]: Time,
+});
+
+/** 204: everything is as it was last told. */
+function unchanged(request: Request, headers: unknown): Answer {
+  const result = v.safeParse(UnchangedHeaders, headers);
+  if (!result.success) throw badAnswer(request, 'a 204 must carry its number and time');
+  return { serial: result.output[SERIAL_HEADER], issuedAt: result.output[ISSUED_AT_HEADER] };
+}

@@ -1,0 +1,68 @@
+import * as v from 'valibot';
+import { LIMITS } from './limits.ts';
+import type { Advice } from './types.ts';
+
+/**
+ * The schemas of the nouns in types.ts, for wherever they are read: from the network, from a patch file, from disk.
+ * Unknown fields are ignored, wrong types are refused with the field's name, every string is bounded.
+ */
+
+/** Prose: lines and tabs, but no escape sequence that could drive the terminal it is printed on. */
+export const prose = (length: number) =>
+  v.pipe(v.string(), v.maxLength(length), v.regex(/^[\n\t\P{Cc}]*$/u, 'holds a control character'));
+/** One line, so that it cannot forge a second one in a report. */
+export const text = (length: number) =>
+  v.pipe(v.string(), v.maxLength(length), v.regex(/^\P{Cc}*$/u, 'holds a control character'));
+export const hex = (length: number) =>
+  v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${length}}$`), `not ${length} lower-case hex digits`));
+export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** RFC 3339, in UTC or with an offset. */
+export const Time = v.pipe(
+  text(40),
+  v.isoTimestamp(),
+  v.check((value) => !Number.isNaN(Date.parse(value)), 'not a time'),
+);
+const PlainDate = v.pipe(text(10), v.isoDate());
+/** `121.4`: what a person reads and what notices name; compared number by number. */
+export const Version = v.pipe(text(20), v.regex(/^\d{1,6}(\.\d{1,6}){0,2}$/, 'not a patch version'));
+export const ArchitectureName = v.picklist(['amd64', 'arm64', 's390x']);
+/** `6.8.0-1047.50-aws`, `6.1.0-56-amd64`: it becomes part of a file name, so it cannot hold a slash. */
+export const KernelVersion = v.pipe(text(64), v.regex(/^[0-9][0-9A-Za-z.+~_-]*$/, 'not a kernel version'));
+
+export const FixList = v.pipe(
+  v.array(
+    v.object({
+      name: text(64),
+      description: v.optional(prose(4096), ''),
+      bug: v.optional(text(1024), ''),
+      patched: v.optional(v.boolean(), true),
+    }),
+  ),
+  v.maxLength(LIMITS.patch.fixes),
+);
+
+export const SupportName = v.picklist([
+  'supported',
+  'kernel-upgrade-required',
+  'kernel-end-of-life',
+  'unsupported',
+  'unknown',
+]);
+
+/** What a server says may be applied: not yet fetched. */
+export const OfferSchema = v.object({
+  version: Version,
+  url: v.pipe(text(2048), v.minLength(1)),
+  sha256: hex(64),
+  size: v.pipe(count, v.minValue(1), v.maxValue(LIMITS.patch.archiveBytes)),
+  releasedAt: Time,
+  fixes: FixList,
+});
+
+/** What a server advises; also how the record keeps it. */
+export const AdviceSchema = v.object({
+  support: SupportName,
+  upgradeRequiredDate: v.optional(PlainDate),
+  tier: text(64),
+  offer: v.optional(OfferSchema),
+}) satisfies v.GenericSchema<unknown, Advice>;

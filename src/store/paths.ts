@@ -1,0 +1,51 @@
+import { isAbsolute, join } from 'node:path';
+import { LivepatchError } from '../errors.ts';
+
+/** Where everything is kept; `common` outlives snap revisions, `data` belongs to this one. */
+export interface Paths {
+  common: string;
+  data: string;
+  config: string;
+  machineToken: string;
+  lastCheck: string;
+  patches: string;
+  runLock: string;
+  record: string;
+  published: string;
+  /** Directory of the certificates shipped with the client; only a snap has one. */
+  keys: string | undefined;
+}
+
+const OUTSIDE_A_SNAP = '/var/lib/canonical-livepatch';
+
+/**
+ * The places named by snapd's environment, or /var/lib/canonical-livepatch outside a snap.
+ * @throws LivepatchError `config` when snapd's variables are incomplete or relative.
+ */
+export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
+  const snap = env.SNAP;
+  const common = snap === undefined ? join(OUTSIDE_A_SNAP, 'common') : directory(env, 'SNAP_COMMON');
+  const data = snap === undefined ? join(OUTSIDE_A_SNAP, 'data') : directory(env, 'SNAP_DATA');
+  return {
+    common,
+    data,
+    config: join(common, 'config'),
+    machineToken: join(common, 'machine-token'),
+    lastCheck: join(common, 'last-check'),
+    patches: join(common, 'patches'),
+    runLock: join(common, 'run-lock'),
+    record: join(data, 'record.json'),
+    published: join(data, 'status.json'),
+    keys: snap === undefined ? undefined : join(snap, 'keys'),
+  };
+}
+
+function directory(env: NodeJS.ProcessEnv, name: string): string {
+  const value = env[name];
+  if (value === undefined || !isAbsolute(value)) {
+    throw new LivepatchError('config', `${name} is not set to an absolute path although SNAP is set`, {
+      hint: 'Run the snap, or unset SNAP.',
+    });
+  }
+  return value;
+}

@@ -1,0 +1,76 @@
+import * as v from 'valibot';
+import { LivepatchError } from '../errors.ts';
+import { AdviceSchema, FixList, KernelVersion, Time, Version } from '../schemas.ts';
+import type { Remembered } from '../types.ts';
+import { hasCode, PUBLIC, readIfThere, writeAtomic } from './files.ts';
+import type { Paths } from './paths.ts';
+
+/** The form of the record on disk. A later form is refused rather than half understood. */
+const SCHEMA = 1;
+
+const RecordSchema = v.object({
+  schema: v.literal(SCHEMA),
+  lastCheck: v.optional(v.object({ at: Time, error: v.optional(v.string()) })),
+  lastGoodCheck: v.optional(v.object({ at: Time, serial: v.number(), issuedAt: Time })),
+  advice: v.optional(AdviceSchema),
+  patch: v.optional(
+    v.object({
+      version: Version,
+      module: v.string(),
+      kernel: KernelVersion,
+      sha256: v.string(),
+      releasedAt: Time,
+      fixes: FixList,
+      appliedAt: Time,
+      bootId: v.string(),
+    }),
+  ),
+  failure: v.optional(v.object({ at: Time, version: Version, code: v.string(), message: v.string() })),
+});
+
+/** What is remembered between runs. */
+export interface RecordFile {
+  /**
+   * @returns an empty memory when nothing was ever remembered. Who may not read the record gets the published copy.
+   * @throws LivepatchError `storage` when it is there and cannot be understood.
+   */
+  read(): Remembered;
+  write(remembered: Remembered): void;
+}
+
+export function recordFile(paths: Paths): RecordFile {
+  return {
+    read() {
+      const { path, text } = readableCopy(paths);
+      return text === undefined ? {} : parse(path, text);
+    },
+    write(remembered) {
+      const text = `${JSON.stringify({ schema: SCHEMA, ...remembered }, null, 2)}\n`;
+      writeAtomic(paths.record, text);
+      // For `status` of those who are not root. The record holds no secret by its type; the token has its own file.
+      writeAtomic(paths.published, text, PUBLIC);
+      if (remembered.lastCheck !== undefined) writeAtomic(paths.lastCheck, `${remembered.lastCheck.at}\n`);
+    },
+  };
+}
+
+function readableCopy(paths: Paths): { path: string; text: string | undefined } {
+  try {
+    return { path: paths.record, text: readIfThere(paths.record) };
+  } catch (error) {
+    if (!(error instanceof LivepatchError && hasCode(error.cause, 'EACCES'))) throw error;
+    return { path: paths.published, text: readIfThere(paths.published) };
+  }
+}
+
+function parse(path: string, text: string): Remembered {
+  try {
+    return v.parse(RecordSchema, JSON.parse(text));
+  } catch (error) {
+    const field = v.isValiError(error) ? ` at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : '';
+    throw new LivepatchError('storage', `${path} cannot be understood${field}`, {
+      hint: `Move it away; the next 'sudo canonical-livepatch refresh' writes a new one.`,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ConfigFile, configFile } from './config.ts';
+import { ensureDirectory, isMissing, storageError } from './files.ts';
+import { takeRunLock } from './lock.ts';
+import { type Paths, pathsFrom } from './paths.ts';
+import { type Payloads, payloads } from './payloads.ts';
+import { type RecordFile, recordFile } from './record.ts';
+import { type TokenFile, tokenFile } from './token.ts';
+
+/** All that is kept between runs. */
+export interface Store {
+  config: ConfigFile;
+  token: TokenFile;
+  record: RecordFile;
+  payloads: Payloads;
+  /** The certificates shipped with the client, by file. */
+  shippedCertificates(): { source: string; bytes: Uint8Array }[];
+  /** Makes our directories and takes the run lock; see lock.ts. */
+  lock(who: string): Promise<Disposable>;
+}
+
+/** Opens the store; touches nothing on disk until something is asked of it. */
+export function openStore(env: NodeJS.ProcessEnv): Store {
+  const paths = pathsFrom(env);
+  return {
+    config: configFile(paths.config),
+    token: tokenFile(paths.machineToken),
+    record: recordFile(paths),
+    payloads: payloads(paths.patches),
+    shippedCertificates: () => certificatesIn(paths.keys),
+    async lock(who) {
+      makeDirectories(paths);
+      return takeRunLock(paths.runLock, who);
+    },
+  };
+}
+
+/** `common` and `data` stay searchable: that a token exists, and the published status, are for anybody to see. */
+function makeDirectories(paths: Paths): void {
+  ensureDirectory(paths.common, 0o755);
+  ensureDirectory(paths.data, 0o755);
+  ensureDirectory(paths.patches, 0o700);
+}
+
+function certificatesIn(directory: string | undefined): { source: string; bytes: Uint8Array }[] {
+  if (directory === undefined) return [];
+  try {
+    const files = readdirSync(directory).filter((name) => name.endsWith('.pem'));
+    return files.sort().map((name) => {
+      const source = join(directory, name);
+      return { source, bytes: readFileSync(source) };
+    });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw storageError('read the signing certificates in', directory, error);
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The nouns of the house: the values that cross from room to room. A room's private types stay in the room.
+ * Times are RFC 3339 strings in UTC, as they travel and as they are stored; sizes are bytes.
+ */
+
+/** Debian's names for the architectures that patches are built for. */
+export type Architecture = 'amd64' | 'arm64' | 's390x';
+
+/** Whether the vendor stands behind a kernel; reference names of the status document. */
+export type Support =
+  | 'supported'
+  | 'kernel-upgrade-required'
+  | 'kernel-end-of-life'
+  | 'unsupported'
+  | 'unknown';
+
+/** How far a patch got; reference names of the status document. */
+export type PatchState =
+  | 'unapplied'
+  | 'applying'
+  | 'applied'
+  | 'applied-with-bug'
+  | 'apply-failed'
+  | 'nothing-to-apply'
+  | 'kernel-upgrade-required'
+  | 'unknown';
+
+/** The machine and its running kernel, as kernel/ reads them. */
+export interface Machine {
+  /** /etc/machine-id: 32 lower-case hex digits. */
+  id: string;
+  architecture: Architecture;
+  cpuModel: string;
+  /** `uname -r`; a module's vermagic must begin with it. */
+  release: string;
+  /** `ABI.BUILDNO-FLAVOUR` from /proc/version_signature where the kernel has one, else the release. */
+  kernel: string;
+  /** Changes at every boot. */
+  bootId: string;
+  bootTime: string;
+  uptimeSeconds: number;
+}
+
+/** One entry of /sys/kernel/livepatch. */
+export interface LivePatch {
+  name: string;
+  enabled: boolean;
+  inTransition: boolean;
+}
+
+/** A vulnerability that a patch deals with. */
+export interface Fix {
+  /** `CVE-2016-0001` */
+  name: string;
+  description: string;
+  /** Address of the bug report, or empty. */
+  bug: string;
+  /** False when this patch cannot remedy it. */
+  patched: boolean;
+}
+
+/** A patch file the server holds ready for this machine: declared, not yet fetched, so not yet believed. */
+export interface Offer {
+  /** `121.4` */
+  version: string;
+  /** Absolute, or relative to the server. */
+  url: string;
+  /** Lower-case hex. */
+  sha256: string;
+  size: number;
+  releasedAt: string;
+  fixes: Fix[];
+}
+
+/** What the server advises for this machine. */
+export interface Advice {
+  support: Support;
+  /** Plain date `2027-03-19`, when known. */
+  upgradeRequiredDate?: string | undefined;
+  tier: string;
+  /** Absent when there is nothing to apply. */
+  offer?: Offer | undefined;
+}
+
+/** One answer to a check-in. The number and the time betray a replayed answer; no advice means "as before". */
+export interface Answer {
+  serial: number;
+  issuedAt: string;
+  advice?: Advice | undefined;
+}
+
+/** `metadata.json` of a patch file. */
+export interface Metadata {
+  /** The kernel it is built for, as `Machine.kernel` names it. */
+  kernel: string;
+  architecture: Architecture;
+  version: string;
+  /** The module's name, as the kernel will list it. */
+  module: string;
+  /** The module's file name inside the archive. */
+  file: string;
+  releasedAt: string;
+  fixes: Fix[];
+}
+
+/** A pinned module-signing certificate. */
+export interface TrustAnchor {
+  /** Where it was read, for messages. */
+  source: string;
+  subject: string;
+  /** SHA-256 of the certificate, lower-case hex. */
+  fingerprint: string;
+  notAfter: string;
+  /** DER of the issuer's Name, the serial number's content octets, and the subject key identifier. */
+  issuer: Uint8Array;
+  serial: Uint8Array;
+  subjectKeyId?: Uint8Array | undefined;
+  /** DER SubjectPublicKeyInfo of an RSA key. */
+  publicKey: Uint8Array;
+}
+
+/** A patch whose every check has passed. Only patch/ makes one, and only this is ever handed to the kernel. */
+export interface Patch {
+  metadata: Metadata;
+  /** The signed module, byte for byte as it was verified. */
+  module: Uint8Array;
+  /** SHA-512 over the signed part, lower-case hex: the identity of the code. */
+  digest: string;
+  signer: TrustAnchor;
+}
+
+/** What was decided about an answer, and why. */
+export type Decision =
+  | { action: 'apply'; offer: Offer }
+  | { action: 'keep'; why: 'nothing-offered' | 'already-applied' };
+
+/** The patch that was last put into the kernel, enough to find it again there and on disk. */
+export interface AppliedPatch {
+  version: string;
+  module: string;
+  /** The kernel it was applied to. */
+  kernel: string;
+  /** Names its payload on disk. */
+  sha256: string;
+  releasedAt: string;
+  fixes: Fix[];
+  appliedAt: string;
+  bootId: string;
+}
+
+/** What is remembered between runs. Holds no secret. */
+export interface Remembered {
+  /** The last check-in, good or not. */
+  lastCheck?: { at: string; error?: string | undefined } | undefined;
+  /** The last answer that was accepted. */
+  lastGoodCheck?: { at: string; serial: number; issuedAt: string } | undefined;
+  advice?: Advice | undefined;
+  patch?: AppliedPatch | undefined;
+  /** Why the last patch that was due is not in the kernel. Gone with the next success. */
+  failure?: { at: string; version: string; code: string; message: string } | undefined;
+}
+
+/** The settings a person can make, as the program uses them. Times in milliseconds. */
+export interface Config {
+  httpProxy: string;
+  httpsProxy: string;
+  noProxy: string;
+  remoteServer: URL;
+  /** PEM, added to the host's CAs; empty for none. */
+  caCerts: string;
+  dialTimeout: number;
+  /** Undefined: automatic checks are off. */
+  checkInterval: number | undefined;
+  logLevel: LogLevel;
+  tlsPatchDownload: boolean;
+  cutoffDate: string | undefined;
+  patchDelay: number;
+  /** PEM, pinned module-signing certificates besides the shipped ones; empty for none. */
+  signingCerts: string;
+}
+
+export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error';
