@@ -27,6 +27,20 @@ export const LIMITS = {
     metadataBytes: 1 * MiB,
     /** A directory, metadata.json, the module, and pax headers around them. */
     archiveEntries: 8,
+    /** All of an unpacked archive: the largest module and metadata, and tar's own blocks. */
+    unpackedBytes: (768 + 1 + 1) * MiB,
+    /**
+     * A bomb unpacks to a thousand times its size with gzip, to far more with the others; a module to 3 or 4 times,
+     * and 20 with debug information. What is unpacked first is free: small files are no bombs.
+     */
+    unpackedRatio: 64,
+    unpackedFree: 8 * MiB,
+    /** A pax header: some times and a user's name are under 200. */
+    paxBytes: 4 * KiB,
+    /** The window a zstd decoder must offer (RFC 8878 section 3.1.1.1.2), all that zstd -19 uses: 8 MiB. */
+    zstdWindowLog: 23,
+    /** A module's .modinfo: the largest of Linux 6.1, full of device aliases, is under 300 KiB. */
+    modinfoBytes: 1 * MiB,
     /** The kernel's MODULE_NAME_LEN is 64 - sizeof(long), one of them the NUL. */
     moduleNameLength: 55,
     fixes: 1000,

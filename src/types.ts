@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+
 /**
  * The nouns of the house: the values that cross from room to room. A room's private types stay in the room.
  * Times are RFC 3339 strings in UTC, as they travel and as they are stored; sizes are bytes.
@@ -115,8 +117,8 @@ export interface TrustAnchor {
   issuer: Uint8Array;
   serial: Uint8Array;
   subjectKeyId?: Uint8Array | undefined;
-  /** DER SubjectPublicKeyInfo of an RSA key. */
-  publicKey: Uint8Array;
+  /** RSA, 2048 bits or more. */
+  publicKey: KeyObject;
 }
 
 /** A patch whose every check has passed. Only patch/ makes one, and only this is ever handed to the kernel. */

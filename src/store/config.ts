@@ -1,4 +1,4 @@
-import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { Config } from '../types.ts';
 import { CONFIG_KEYS, type ConfigKey, isConfigKey, parseConfig } from './config-keys.ts';
@@ -54,10 +54,9 @@ interface Parsed {
 function parseFile(path: string, text: string): Parsed {
   const lines = new LineCounter();
   // `failsafe`: every value is the string that was written, so `false` and `60` need no quotes and no guessing.
-  const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines });
+  const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
-  if (error !== undefined)
-    throw broken(path, lines.linePos(error.pos[0]).line, error.message.split('\n', 1)[0] ?? '');
+  if (error !== undefined) throw broken(path, lines.linePos(error.pos[0]).line, error.message);
   if (document.contents === null) document.contents = document.createNode({}) as never;
   if (!isMap(document.contents)) throw broken(path, 1, 'must be lines of "key: value"');
   return { document, lines };
@@ -71,7 +70,7 @@ function textsOf(path: string, { document, lines }: Parsed): Partial<Record<Conf
     const node = key as { value?: unknown; range?: [number, number, number] | null };
     const line = lines.linePos(node.range?.[0] ?? 0).line;
     const name = String(node.value);
-    const text = (value as { value?: unknown } | null)?.value ?? '';
+    const text = isScalar(value) ? (value.value ?? '') : undefined;
     if (!isConfigKey(name)) throw broken(path, line, `${name}: is not a configuration key`);
     if (typeof text !== 'string') throw broken(path, line, `${name}: must be a single value`);
     try {
