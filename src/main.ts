@@ -1,5 +1,6 @@
 import { flush } from '@oclif/core/flush';
 import { run } from '@oclif/core/run';
+import manifest from '../package.json' with { type: 'json' };
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
 
 /**
@@ -8,7 +9,8 @@ import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
  */
 export async function main(argv: string[], root: string): Promise<void> {
   try {
-    await run(argv, { root });
+    if (argv[0] === '--version') process.stdout.write(`canonical-livepatch version ${manifest.version}\n`);
+    else await run(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, { root });
     await flush();
   } catch (error) {
     process.exitCode = report(error);
@@ -26,7 +28,5 @@ function report(error: unknown): number {
 }
 
 function isOclif(error: unknown): error is { oclif: { exit?: number } } {
-  return (
-    error instanceof Error && 'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null
-  );
+  return error instanceof Error && 'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null;
 }

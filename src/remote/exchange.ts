@@ -35,6 +35,8 @@ export async function send(http: Got, request: Request): Promise<Response> {
     ...(request.body === undefined ? {} : { json: request.body }),
     timeout: { request: request.timeLimit },
   });
+  // got keeps a request open for a body to be written to it, unless the method cannot have one.
+  if (request.body === undefined && request.method !== 'GET') body.end();
   return new Promise((resolve, reject) => {
     body.once('response', ({ statusCode, headers }: { statusCode: number; headers: IncomingHttpHeaders }) =>
       resolve({ status: statusCode, headers, body }),

@@ -22,6 +22,7 @@ import type { Machine, PatchState } from '../types.ts';
 export const SCHEMA = 1;
 
 const schema = v.literal(SCHEMA);
+
 /** `POST /v1/client/<machine-id>` with an auth or resource token. */
 export const RegisterRequest = v.object({
   schema,

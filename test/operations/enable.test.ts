@@ -1,0 +1,85 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { enable } from '../../src/operations/enable.ts';
+import { Secret } from '../../src/secret.ts';
+import { MACHINE } from '../fakes/kernel.ts';
+import { startScene } from './scene.ts';
+
+describe('enable', () => {
+  it('registers, keeps the machine token 0600, and applies what is due', async () => {
+    const { authToken, common, kernel, publish, world } = await startScene();
+    publish('121.1');
+    const { first, machineToken } = await enable(world, authToken);
+    expect(first).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
+    expect(kernel.deeds).toEqual(['insert lkp_Debian_6_1_0_56_amd64_121']);
+    expect(readFileSync(join(common, 'machine-token'), 'utf8')).toBe(`${machineToken.reveal()}\n`);
+    expect(statSync(join(common, 'machine-token')).mode & 0o777).toBe(0o600);
+  });
+
+  it('stays enabled when the first refresh fails, and says why', async () => {
+    const { authToken, kernel, publish, store, world } = await startScene();
+    publish('121.1', { kernel: '6.1.0-1-amd64' });
+    const { first } = await enable(world, authToken);
+    expect(first).toMatchObject({
+      code: 'kernel-mismatch',
+      message: expect.stringMatching(/^the first refresh failed: /),
+    });
+    expect(store.token.exists()).toBe(true);
+    expect(kernel.deeds).toEqual([]);
+  });
+
+  it('refuses to enable twice, and keeps the token it has', async () => {
+    const { authToken, store, world } = await startScene();
+    await enable(world, authToken);
+    const before = store.token.read()?.reveal();
+    await expect(enable(world, authToken)).rejects.toMatchObject({
+      code: 'already-enabled',
+      message: "Machine-token already exists! Please use 'disable' to delete existing machine-token.",
+    });
+    expect(store.token.read()?.reveal()).toBe(before);
+  });
+
+  it.each([
+    {
+      what: 'a token that the server does not know',
+      spoil: () => {},
+      token: 'no-such-token',
+      error: { code: 'server-refused', message: 'failed to register client: Unknown Auth-Token' },
+    },
+    {
+      what: 'a kernel that the server does not cover',
+      spoil: ({ server }: Awaited<ReturnType<typeof startScene>>) =>
+        server.database.setKernel(MACHINE.kernel, 'amd64', { support: 'unsupported' }),
+      error: { code: 'unsupported-kernel', message: expect.stringContaining('unsupported kernel') },
+    },
+    {
+      what: 'a kernel without live patching',
+      spoil: ({ kernel }: Awaited<ReturnType<typeof startScene>>) => {
+        kernel.livePatches = () => undefined;
+      },
+      error: { code: 'unsupported-kernel', message: expect.stringContaining('unsupported kernel') },
+    },
+    {
+      what: 'a server that is not there',
+      spoil: ({ server }: Awaited<ReturnType<typeof startScene>>) => server.server.close(),
+      error: { code: 'network', message: expect.stringMatching(/^failed to register client: .* failed$/) },
+    },
+    {
+      what: 'a server with a certificate that nobody here trusts',
+      spoil: ({ store }: Awaited<ReturnType<typeof startScene>>) => store.config.update({ 'ca-certs': '' }),
+      error: { code: 'network', hint: expect.stringContaining('ca-certs') },
+    },
+  ])('leaves nothing behind after $what', async ({ error, spoil, token }) => {
+    const scene = await startScene();
+    scene.publish('121.1');
+    await spoil(scene);
+    await expect(enable(scene.world, token ? new Secret(token) : scene.authToken)).rejects.toMatchObject(
+      error,
+    );
+    expect(existsSync(join(scene.common, 'machine-token'))).toBe(false);
+    expect(readdirSync(scene.data)).toEqual([]);
+    expect(readdirSync(join(scene.common, 'patches'))).toEqual([]);
+    expect(scene.kernel.deeds).toEqual([]);
+  });
+});

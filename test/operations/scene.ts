@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { World } from '../../src/operations/world.ts';
+import { livepatchServer } from '../../src/remote/server.ts';
+import { Secret } from '../../src/secret.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+import type { Fix } from '../../src/types.ts';
+import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
+import { append } from '../patch/make/cms.ts';
+import { makeModule } from '../patch/make/elf.ts';
+import { makeSigner, opensslSign, type Signer } from '../patch/make/pki.ts';
+import { targz } from '../patch/make/tar.ts';
+import { type Scene as ServerScene, startScene as startServer } from '../server/scene.ts';
+import { temporaryDirectory } from '../temporary.ts';
+
+/** The signer that the client of every scene pins. */
+export const OURS = makeSigner();
+
+const FIXES: Fix[] = [{ name: 'CVE-2026-0001', description: 'A use after free.', bug: '', patched: true }];
+
+/** How a published patch differs from a good one. */
+export interface Flaw {
+  signer?: Signer;
+  /** The kernel that the metadata names, and the module is built for. */
+  kernel?: string;
+  /** Changes the signed module before it is packed. */
+  module?: (signed: Buffer) => Buffer;
+  /** Changes the metadata before it is packed. */
+  metadata?: object;
+}
+
+export interface Scene {
+  world: World;
+  kernel: FakeKernel;
+  store: Store;
+  /** What $SNAP_COMMON and $SNAP_DATA are. */
+  common: string;
+  data: string;
+  server: ServerScene;
+  /** What was told to the person, in order. */
+  told: string[];
+  authToken: Secret;
+  /** Puts a patch on the server, for this machine's kernel. */
+  publish(version: string, flaw?: Flaw): void;
+}
+
+/** The real operations, store and network against the reference server over TLS; only the kernel is a fake. */
+export async function startScene(options: Parameters<typeof startServer>[0] = {}): Promise<Scene> {
+  const server = await startServer(options);
+  onTestFinished(() => server.end());
+  server.database.setKernel(MACHINE.kernel, MACHINE.architecture, { support: 'supported' });
+  const snap = temporaryDirectory();
+  const [common, data] = [join(snap, 'common'), join(snap, 'data')];
+  const store = openStore({ SNAP: snap, SNAP_COMMON: common, SNAP_DATA: data });
+  mkdirSync(common);
+  store.config.update({
+    'remote-server': server.server.url,
+    'ca-certs': server.pki.caPem,
+    'signing-certs': OURS.pem,
+  });
+  const kernel = fakeKernel();
+  const told: string[] = [];
+  const world: World = {
+    clientVersion: '1.2.3',
+    kernel,
+    store,
+    connect: async (config) => livepatchServer(config, '1.2.3'),
+    now: () => new Date(),
+    progress: (step) => told.push(step),
+  };
+  return {
+    world,
+    kernel,
+    store,
+    common,
+    data,
+    server,
+    told,
+    authToken: new Secret(server.database.addAuthToken()),
+    publish(version, flaw = {}) {
+      const bytes = patchFile(version, flaw);
+      const file = `livepatch-${MACHINE.kernel}-${version}-amd64.tar.gz`;
+      mkdirSync(server.files, { recursive: true });
+      writeFileSync(join(server.files, file), bytes);
+      // Past the catalogue, which would not offer one kernel's patch to another; a hostile server would.
+      server.database.addPatch({
+        file,
+        kernel: MACHINE.kernel,
+        architecture: MACHINE.architecture,
+        version,
+        tier: 'stable',
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        size: bytes.length,
+        releasedAt: '2026-01-10T12:00:00Z',
+        fixes: FIXES,
+      });
+    },
+  };
+}
+
+function patchFile(
+  version: string,
+  { signer = OURS, kernel = MACHINE.kernel, module, metadata }: Flaw,
+): Buffer {
+  const name = `lkp_Debian_6_1_0_56_amd64_${version.split('.')[0]}`;
+  const content = makeModule({ name, release: kernel });
+  const signed = append(content, opensslSign(content, signer));
+  const description = {
+    schema: 1,
+    kernel,
+    architecture: 'amd64',
+    version,
+    module: name,
+    file: `${name}.ko`,
+    releasedAt: '2026-01-10T12:00:00Z',
+    fixes: FIXES,
+    ...metadata,
+  };
+  const directory = `livepatch-${kernel}-${version}-amd64`;
+  return targz(
+    { name: `${directory}/`, type: '5' },
+    { name: `${directory}/metadata.json`, body: JSON.stringify(description) },
+    { name: `${directory}/${name}.ko`, body: module?.(signed) ?? signed },
+  );
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { constants, copyFile, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { unpackTar } from 'modern-tar';
+import * as v from 'valibot';
+import { ArchitectureName, FixList, KernelVersion, Time, Version } from '../../src/schemas.ts';
+import type { Database, StoredPatch, Tier } from './database.ts';
+
+/** What the catalogue needs to know of a patch file; the client checks the rest, and trusts none of it. */
+const Metadata = v.object({
+  kernel: KernelVersion,
+  architecture: ArchitectureName,
+  version: Version,
+  releasedAt: Time,
+  fixes: FixList,
+});
+
+/**
+ * Takes the patch file at `path` into the server's care: copied into the directory `files` under its proper name,
+ * `livepatch-<kernel>-<version>-<architecture>.tar.gz`, and recorded for `tier`.
+ */
+export async function addPatchFile(
+  database: Database,
+  files: string,
+  path: string,
+  { tier = 'stable' }: { tier?: Tier } = {},
+): Promise<StoredPatch> {
+  const archive = await readFile(path);
+  const metadata = v.parse(Metadata, await readMetadata(archive));
+  const { kernel, version, architecture } = metadata;
+  const patch: StoredPatch = {
+    ...metadata,
+    tier,
+    file: `livepatch-${kernel}-${version}-${architecture}.tar.gz`,
+    sha256: createHash('sha256').update(archive).digest('hex'),
+    size: archive.length,
+  };
+  await mkdir(files, { recursive: true });
+  // Never over a file that is being served under its old digest.
+  await copyFile(path, join(files, patch.file), constants.COPYFILE_EXCL);
+  database.addPatch(patch);
+  return patch;
+}
+
+async function readMetadata(archive: Uint8Array): Promise<unknown> {
+  const entries = await unpackTar(gunzipSync(archive));
+  const entry = entries.find(({ header }) => /(^|\/)metadata\.json$/.test(header.name));
+  if (entry?.data === undefined) throw new Error('not a patch file: no metadata.json in it');
+  return JSON.parse(Buffer.from(entry.data).toString());
+}

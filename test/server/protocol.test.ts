@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import {
+  CheckIn,
+  CheckInAnswer,
+  ErrorAnswer,
+  InfoAnswer,
+  ISSUED_AT_HEADER,
+  RegisterAnswer,
+  RegisterRequest,
+  SERIAL_HEADER,
+  SupportedAnswer,
+} from '../../src/remote/messages.ts';
+
+const BODIES = {
+  RegisterRequest,
+  RegisterAnswer,
+  CheckIn,
+  CheckInAnswer,
+  InfoAnswer,
+  SupportedAnswer,
+  ErrorAnswer,
+};
+
+const page = await readFile(join(import.meta.dirname, '../../PROTOCOL.md'), 'utf8');
+const examples = [...page.matchAll(/^```json (\w+)\n(.*?)^```$/gms)].map(([, name = '', text = '']) => ({
+  name,
+  text,
+}));
+const tables = [...page.matchAll(/^\| `(\w+)` \| type \|.*\n\|---.*\n((?:\|.*\n)+)/gm)].map(
+  ([, name = '', rows = '']) => ({
+    name,
+    fields: [...rows.matchAll(/^\| `([^`]+)` \|/gm)].map(([, field]) => field),
+  }),
+);
+
+/** `patch`, `patch.version`, `offer.fixes[].name`: the fields of a schema as the tables write them. */
+function fieldsOf(schema: unknown, prefix = ''): string[] {
+  const { type, entries, item, wrapped, pipe } = schema as {
+    type: string;
+    entries?: Record<string, unknown>;
+    item?: unknown;
+    wrapped?: unknown;
+    pipe?: unknown[];
+  };
+  if (wrapped !== undefined) return fieldsOf(wrapped, prefix);
+  if (type === 'array') return fieldsOf(item, `${prefix}[]`);
+  if (entries === undefined)
+    return pipe?.[0] === undefined || pipe[0] === schema ? [] : fieldsOf(pipe[0], prefix);
+  return Object.entries(entries).flatMap(([name, entry]) => {
+    const field = prefix === '' ? name : `${prefix}.${name}`;
+    return [field, ...fieldsOf(entry, field)];
+  });
+}
+
+describe('PROTOCOL.md', () => {
+  it('has every JSON block under the name of a body', () => {
+    expect(examples.map(({ name }) => name)).toHaveLength(page.match(/^```json/gm)?.length ?? 0);
+    expect(new Set(examples.map(({ name }) => name))).toEqual(new Set(Object.keys(BODIES)));
+  });
+
+  it.each(examples)('gives a true example of $name (%#)', ({ name, text }) => {
+    const example = JSON.parse(text);
+
+    // Equal: nothing of it is a field that the schema does not know.
+    expect(v.parse(BODIES[name as keyof typeof BODIES], example)).toEqual(example);
+  });
+
+  it.each(Object.entries(BODIES))('lists the fields of %s', (name, schema) => {
+    expect(tables.find((table) => table.name === name)?.fields).toEqual(fieldsOf(schema));
+  });
+
+  it.each([SERIAL_HEADER, ISSUED_AT_HEADER])('shows the header %s', (header) => {
+    expect(page.toLowerCase()).toContain(`\n${header}: `);
+  });
+});
