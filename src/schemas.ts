@@ -8,7 +8,7 @@ import type { Advice } from './types.ts';
  */
 
 /** Prose: lines and tabs, but no escape sequence that could drive the terminal it is printed on. */
-export const prose = (length: number) =>
+const prose = (length: number) =>
   v.pipe(v.string(), v.maxLength(length), v.regex(/^[\n\t\P{Cc}]*$/u, 'holds a control character'));
 /** One line, so that it cannot forge a second one in a report. */
 export const text = (length: number) =>
@@ -50,7 +50,7 @@ export const SupportName = v.picklist([
 ]);
 
 /** What a server says may be applied: not yet fetched. */
-export const OfferSchema = v.object({
+const OfferSchema = v.object({
   version: Version,
   url: v.pipe(text(2048), v.minLength(1)),
   sha256: hex(64),
