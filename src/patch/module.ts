@@ -1,0 +1,151 @@
+import { LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Architecture } from '../types.ts';
+
+/** What a kernel module says of itself. */
+export interface ModuleFile {
+  /** The name the kernel will list it by. */
+  name: string;
+  architecture: Architecture;
+  /** Marked `livepatch=Y`: without it the kernel refuses to patch anything from it. */
+  livepatch: boolean;
+  vermagic: string;
+  /** The kernel release it was built for: the first word of the vermagic. */
+  release: string;
+}
+
+/** e_machine and byte order, of elf(5). */
+const ARCHITECTURES: Readonly<Record<number, { name: Architecture; littleEndian: boolean }>> = {
+  22: { name: 's390x', littleEndian: false },
+  62: { name: 'amd64', littleEndian: true },
+  183: { name: 'arm64', littleEndian: true },
+};
+const MAGIC = Buffer.from('\x7fELF', 'latin1');
+const ELFCLASS64 = 2;
+const ELFDATA2LSB = 1;
+const ELFDATA2MSB = 2;
+const ET_REL = 1;
+const SHT_NOBITS = 8;
+const HEADER_SIZE = 64;
+const SECTION_HEADER_SIZE = 64;
+/** Indices from here on have other meanings; a module with so many sections is none that we know. */
+const SHN_LORESERVE = 0xff00;
+/** `struct module` on 64 bits: an enum, its padding, a list_head, then `name`. */
+const NAME_OFFSET = 24;
+const NAME_SIZE = LIMITS.patch.moduleNameLength + 1;
+
+interface Section {
+  name: string;
+  content: Uint8Array;
+}
+
+/**
+ * Reads a kernel module file (ELF64, relocatable) without its appended signature. Throws 'module' when it is none, when
+ * a table lies outside the file, when a key that matters is missing or there twice, or when the two places that hold
+ * its name differ: the kernel takes it from `.gnu.linkonce.this_module`, tools from `.modinfo`.
+ */
+export function readModule(content: Uint8Array): ModuleFile {
+  const { architecture, sections } = readSections(content);
+  const info = readModinfo(theOnly(sections, '.modinfo'));
+  const name = readOwnName(theOnly(sections, '.gnu.linkonce.this_module'));
+  if (info.name !== name) throw invalid('it has two different names');
+  const [release = ''] = info.vermagic.split(' ');
+  return { name, architecture, livepatch: info.livepatch === 'Y', vermagic: info.vermagic, release };
+}
+
+function readSections(content: Uint8Array): { architecture: Architecture; sections: Section[] } {
+  if (content.length < HEADER_SIZE || !MAGIC.equals(content.subarray(0, MAGIC.length))) {
+    throw invalid('it is not an ELF file');
+  }
+  const data = content[5];
+  if (content[4] !== ELFCLASS64 || content[6] !== 1 || (data !== ELFDATA2LSB && data !== ELFDATA2MSB)) {
+    throw invalid('it is not a 64-bit ELF file');
+  }
+  const littleEndian = data === ELFDATA2LSB;
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  if (view.getUint16(16, littleEndian) !== ET_REL) throw invalid('it is an ELF file but no kernel module');
+  const architecture = ARCHITECTURES[view.getUint16(18, littleEndian)];
+  if (architecture === undefined || architecture.littleEndian !== littleEndian) {
+    throw invalid('it is for an architecture that is not known');
+  }
+  return { architecture: architecture.name, sections: readSectionTable(view, littleEndian) };
+}
+
+function readSectionTable(view: DataView, littleEndian: boolean): Section[] {
+  const offset = readUint64(view, 40, littleEndian);
+  const count = view.getUint16(60, littleEndian);
+  const namesIndex = view.getUint16(62, littleEndian);
+  if (view.getUint16(58, littleEndian) !== SECTION_HEADER_SIZE || count === 0 || count >= SHN_LORESERVE) {
+    throw invalid('its section table cannot be read');
+  }
+  const table = slice(view, offset, count * SECTION_HEADER_SIZE);
+  const headers = new DataView(table.buffer, table.byteOffset, table.length);
+  const contentOf = (index: number): Uint8Array => {
+    const at = index * SECTION_HEADER_SIZE;
+    if (index >= count || headers.getUint32(at + 4, littleEndian) === SHT_NOBITS) return new Uint8Array();
+    return slice(
+      view,
+      readUint64(headers, at + 24, littleEndian),
+      readUint64(headers, at + 32, littleEndian),
+    );
+  };
+  const names = contentOf(namesIndex);
+  return Array.from({ length: count }, (_, index) => ({
+    name: readString(names, headers.getUint32(index * SECTION_HEADER_SIZE, littleEndian)),
+    content: index === 0 ? new Uint8Array() : contentOf(index),
+  }));
+}
+
+/** Exact up to 2^53; what is larger is rounded and still lies outside any file. */
+function readUint64(view: DataView, at: number, littleEndian: boolean): number {
+  const [high, low] = littleEndian ? [at + 4, at] : [at, at + 4];
+  return view.getUint32(high, littleEndian) * 2 ** 32 + view.getUint32(low, littleEndian);
+}
+
+/** A range of the file. Sums of such numbers do not wrap round. */
+function slice(view: DataView, offset: number, size: number): Uint8Array {
+  if (offset + size > view.byteLength) throw invalid('a part of it lies outside the file');
+  return new Uint8Array(view.buffer, view.byteOffset + offset, size);
+}
+
+/** The kernel looks for one section of a name and takes the first; another reader might take the last. */
+function theOnly(sections: Section[], name: string): Uint8Array {
+  const found = sections.filter((section) => section.name === name);
+  const [only] = found;
+  if (only === undefined) throw invalid(`it has no ${name}`);
+  if (found.length > 1) throw invalid(`it has more than one ${name}`);
+  return only.content;
+}
+
+/** `key=value` strings, each ended by NUL. Only the keys that decide something are taken, and only once each. */
+function readModinfo(section: Uint8Array): { name: string; vermagic: string; livepatch: string | undefined } {
+  if (section.length > LIMITS.patch.modinfoBytes) throw invalid('its .modinfo is too large');
+  const values = new Map<string, string>();
+  for (const entry of Buffer.from(section).toString('latin1').split('\0')) {
+    const [, key, value] = /^(name|vermagic|livepatch)=(.*)$/s.exec(entry) ?? [];
+    if (key === undefined || value === undefined) continue;
+    if (values.has(key)) throw invalid(`its .modinfo holds ${key} twice`);
+    values.set(key, value);
+  }
+  const name = values.get('name');
+  const vermagic = values.get('vermagic');
+  if (name === undefined || vermagic === undefined) throw invalid('its .modinfo lacks name or vermagic');
+  return { name, vermagic, livepatch: values.get('livepatch') };
+}
+
+function readOwnName(thisModule: Uint8Array): string {
+  const field = thisModule.subarray(NAME_OFFSET, NAME_OFFSET + NAME_SIZE);
+  if (field.length < NAME_SIZE) throw invalid('its .gnu.linkonce.this_module is cut short');
+  return readString(field, 0);
+}
+
+/** A string that must end within `bytes`. */
+function readString(bytes: Uint8Array, start: number): string {
+  const end = bytes.indexOf(0, start);
+  if (start >= bytes.length || end === -1) throw invalid('a string in it has no end');
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+}
+
+function invalid(why: string): LivepatchError {
+  return new LivepatchError('module', `the module cannot be used: ${why}`);
+}

@@ -1,0 +1,117 @@
+import { execFileSync } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { constants, createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { LivepatchError } from '../../src/errors.ts';
+import { unpack } from '../../src/patch/compression.ts';
+import { expectRefusal, isAccepted } from './make/expect.ts';
+import { pieces, toArray } from './make/tar.ts';
+
+const tool =
+  (name: string, ...flags: string[]) =>
+  (input: Uint8Array) =>
+    execFileSync(name, ['-c', ...flags], { input, maxBuffer: 2 ** 30, stdio: ['pipe', 'pipe', 'ignore'] });
+const COMPRESSORS: [string, (bytes: Uint8Array) => Buffer][] = [
+  ['gzip', (bytes) => gzipSync(bytes)],
+  ['bzip2', tool('bzip2')],
+  ['xz', tool('xz')],
+  ['zstd', (bytes) => zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 1 } })],
+];
+const TEXT = Buffer.from('a live patch '.repeat(5000));
+const collect = async (source: AsyncIterable<Uint8Array>) => Buffer.concat(await toArray(unpack(source)));
+
+/** A GiB of zeros, compressed without ever being there. */
+async function gzipBomb(): Promise<Buffer> {
+  const zeros = Buffer.alloc(2 ** 20);
+  const source = Readable.from(Array<Buffer>(1024).fill(zeros));
+  return Buffer.concat(await source.pipe(createGzip({ level: 1 })).toArray());
+}
+
+describe.each(COMPRESSORS)('unpack of %s', (_, compress) => {
+  const packed = compress(TEXT);
+
+  test.each([1, 1000, 2 ** 20])('gives back what was packed, in pieces of %d', async (size) => {
+    expect((await collect(pieces(packed, size))).equals(TEXT)).toBe(true);
+  });
+
+  test('refuses what is cut short or changed', async () => {
+    await expectRefusal(() => collect(pieces(packed.subarray(0, -5))), 'archive', /compression|bzip2/);
+    const changed = Buffer.from(packed);
+    const middle = changed.length >> 1;
+    changed[middle] = (changed[middle] ?? 0) ^ 0xff;
+    await isAccepted(async () => expect((await collect(pieces(changed))).equals(TEXT)).toBe(true), 'archive');
+  });
+
+  test('refuses a bomb long before it is unpacked', async () => {
+    const bomb = compress(Buffer.alloc(16 * 2 ** 20));
+    await expectRefusal(() => collect(pieces(bomb)), 'archive', /bomb/);
+  });
+
+  test('passes on a failure of the source as it is', async () => {
+    const failure = new Error('the line went dead');
+    async function* dying() {
+      yield packed.subarray(0, 20);
+      throw failure;
+    }
+    await expect(collect(dying())).rejects.toBe(failure);
+  });
+
+  test('lets the source go when the reader stops', async () => {
+    let released = false;
+    async function* endless() {
+      try {
+        yield* pieces(packed, 7);
+        for (;;) yield packed;
+      } finally {
+        released = true;
+      }
+    }
+    const unpacked = unpack(endless());
+    await unpacked.next();
+    await unpacked.return(undefined);
+    expect(released).toBe(true);
+  });
+
+  test('survives anything after the magic', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(packed.length), fc.uint8Array({ maxLength: 60 }), async (at, bytes) => {
+        const changed = Buffer.concat([packed.subarray(0, Math.max(at, 6)), bytes]);
+        await isAccepted(() => collect(pieces(changed)), 'archive');
+      }),
+    );
+  });
+});
+
+describe('unpack', () => {
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['a byte', Buffer.from([0x1f])],
+    ['text', Buffer.from('hello, patch')],
+    ['lzma', Buffer.from('5d00008000', 'hex')],
+  ])('refuses %s', async (_, bytes) => {
+    await expectRefusal(() => collect(pieces(bytes)), 'archive', /not compressed with/);
+  });
+
+  test('refuses zstd that wants a window larger than a decoder must offer', async () => {
+    const params = { [constants.ZSTD_c_windowLog]: 27, [constants.ZSTD_c_contentSizeFlag]: 0 };
+    const packed = zstdCompressSync(Buffer.alloc(2 ** 24, TEXT), { params });
+    await expectRefusal(() => collect(pieces(packed)), 'archive', /compression is broken/);
+  });
+
+  test('refuses a bomb of a GiB within 64 MiB of memory', async () => {
+    const bomb = await gzipBomb();
+    const before = process.memoryUsage.rss();
+    await expectRefusal(() => collect(pieces(bomb)), 'archive', /bomb/);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 2 ** 20);
+  });
+
+  test('keeps the code of a source that refuses', async () => {
+    const refusal = new LivepatchError('network', 'gone');
+    // biome-ignore lint/correctness/useYield: it fails before it has anything to give.
+    async function* dead(): AsyncGenerator<Uint8Array> {
+      throw refusal;
+    }
+    await expect(collect(dead())).rejects.toBe(refusal);
+  });
+});

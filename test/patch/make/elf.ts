@@ -1,0 +1,86 @@
+/** What goes into a module that the tests make up; nothing of it can run. */
+export interface ModuleParts {
+  name?: string;
+  /** The name inside `.gnu.linkonce.this_module`, when it is to differ. */
+  ownName?: string;
+  release?: string;
+  /** `.modinfo` strings instead of the usual ones. */
+  modinfo?: string[];
+  machine?: number;
+  bigEndian?: boolean;
+  /** Sections instead of the usual ones. */
+  sections?: { name: string; content: Buffer; type?: number }[];
+  /** Bytes that make the module larger. */
+  filler?: Buffer;
+}
+
+export const MODULE_NAME = 'lkp_Ubuntu_6_8_0_1047_50_aws_121';
+export const RELEASE = '6.8.0-1047-aws';
+
+/** A small ELF64 relocatable file with the sections that a live patch has. */
+export function makeModule(parts: ModuleParts = {}): Buffer {
+  const { name = MODULE_NAME, release = RELEASE, machine = 62, bigEndian = false } = parts;
+  const modinfo = parts.modinfo ?? [
+    'license=GPL',
+    'livepatch=Y',
+    'depends=',
+    `name=${name}`,
+    `vermagic=${release} SMP preempt mod_unload modversions `,
+  ];
+  const sections = parts.sections ?? [
+    { name: '.modinfo', content: modinfoSection(modinfo) },
+    { name: '.gnu.linkonce.this_module', content: thisModule(parts.ownName ?? name) },
+    { name: '.text', content: parts.filler ?? Buffer.from('no code') },
+  ];
+  return assembleElf(sections, machine, bigEndian);
+}
+
+export function modinfoSection(strings: string[]): Buffer {
+  return Buffer.from(strings.map((text) => `${text}\0`).join(''), 'latin1');
+}
+
+export function thisModule(name: string): Buffer {
+  const bytes = Buffer.alloc(1024);
+  bytes.write(name, 24, 'latin1');
+  return bytes;
+}
+
+function assembleElf(
+  sections: NonNullable<ModuleParts['sections']>,
+  machine: number,
+  bigEndian: boolean,
+): Buffer {
+  const all = [{ name: '', content: Buffer.alloc(0), type: 0 }, ...sections];
+  const names = Buffer.from(
+    [...all.map(({ name }) => name), '.shstrtab'].map((name) => `${name}\0`).join(''),
+  );
+  all.push({ name: '.shstrtab', content: names, type: 3 });
+
+  const bodies = Buffer.concat(all.map(({ content }) => content));
+  const headers = Buffer.alloc(64 * all.length);
+  const table = new DataView(headers.buffer, headers.byteOffset, headers.length);
+  let nameAt = 0;
+  let contentAt = 64;
+  all.forEach(({ name, content, type = 1 }, index) => {
+    table.setUint32(64 * index, nameAt, !bigEndian);
+    table.setUint32(64 * index + 4, type, !bigEndian);
+    table.setBigUint64(64 * index + 24, BigInt(contentAt), !bigEndian);
+    table.setBigUint64(64 * index + 32, BigInt(content.length), !bigEndian);
+    nameAt += name.length + 1;
+    contentAt += content.length;
+  });
+
+  const header = Buffer.alloc(64);
+  header.write('\x7fELF', 'latin1');
+  header.set([2, bigEndian ? 2 : 1, 1], 4);
+  const view = new DataView(header.buffer, header.byteOffset, header.length);
+  view.setUint16(16, 1, !bigEndian);
+  view.setUint16(18, machine, !bigEndian);
+  view.setUint32(20, 1, !bigEndian);
+  view.setBigUint64(40, BigInt(contentAt), !bigEndian);
+  view.setUint16(52, 64, !bigEndian);
+  view.setUint16(58, 64, !bigEndian);
+  view.setUint16(60, all.length, !bigEndian);
+  view.setUint16(62, all.length - 1, !bigEndian);
+  return Buffer.concat([header, bodies, headers]);
+}

@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readModule } from '../../src/patch/module.ts';
+import { MODULE_NAME, makeModule, modinfoSection, RELEASE, thisModule } from './make/elf.ts';
+import { expectRefusal, isAccepted } from './make/expect.ts';
+
+const modinfo = { name: '.modinfo', content: modinfoSection([`name=${MODULE_NAME}`, 'vermagic=6.8']) };
+const own = { name: '.gnu.linkonce.this_module', content: thisModule(MODULE_NAME) };
+const strings = (...modinfo: string[]) => makeModule({ modinfo });
+const patched = (offset: number, ...bytes: number[]) => {
+  const file = makeModule();
+  file.set(bytes, offset);
+  return file;
+};
+
+describe('readModule', () => {
+  test.each([
+    ['amd64', 62, false],
+    ['arm64', 183, false],
+    ['s390x', 22, true],
+  ])('reads a live patch for %s', (architecture, machine, bigEndian) => {
+    expect(readModule(makeModule({ machine, bigEndian }))).toEqual({
+      name: MODULE_NAME,
+      architecture,
+      livepatch: true,
+      vermagic: `${RELEASE} SMP preempt mod_unload modversions `,
+      release: RELEASE,
+    });
+  });
+
+  test('reads a module that is no live patch', () => {
+    expect(readModule(strings(`name=${MODULE_NAME}`, 'vermagic=6.8')).livepatch).toBe(false);
+    expect(readModule(strings(`name=${MODULE_NAME}`, 'vermagic=6.8', 'livepatch=N')).livepatch).toBe(false);
+  });
+
+  test('reads a name of 55 bytes and none longer', async () => {
+    expect(readModule(makeModule({ name: 'm'.repeat(55) })).name).toHaveLength(55);
+    await expectRefusal(() => readModule(makeModule({ name: 'm'.repeat(56) })), 'module', /has no end/);
+  });
+
+  test('keeps to its bytes within a larger buffer', () => {
+    const file = makeModule();
+    const whole = Buffer.concat([Buffer.alloc(13, 1), file, Buffer.alloc(7, 1)]);
+    expect(readModule(whole.subarray(13, 13 + file.length))).toEqual(readModule(file));
+  });
+
+  test.each([
+    ['nothing', Buffer.alloc(0), /not an ELF/],
+    ['a script', Buffer.from(`#!/bin/sh\n${' '.repeat(100)}`), /not an ELF/],
+    ['half a header', makeModule().subarray(0, 63), /not an ELF/],
+    ['a 32-bit file', patched(4, 1), /not a 64-bit/],
+    ['an unknown byte order', patched(5, 3), /not a 64-bit/],
+    ['an unknown ELF version', patched(6, 2), /not a 64-bit/],
+    ['a program', patched(16, 2, 0), /no kernel module/],
+    ['an unknown architecture', makeModule({ machine: 8 }), /not known/],
+    ['s390x in little-endian', makeModule({ machine: 22 }), /not known/],
+    ['amd64 in big-endian', makeModule({ bigEndian: true }), /not known/],
+    ['a section table beyond the file', patched(40, 0xff, 0xff, 0xff), /outside the file/],
+    ['a section table at the end of the world', patched(40, ...Array(8).fill(0xff)), /outside the file/],
+    ['no sections', patched(60, 0, 0), /section table/],
+    ['too many sections', patched(60, 0xff, 0xff), /section table/],
+    ['more sections than fit', patched(60, 0xff, 0x00), /outside the file/],
+    ['section headers of another size', patched(58, 63), /section table/],
+    ['section names in no section', patched(62, 0xff, 0), /has no end/],
+    ['no .modinfo', makeModule({ sections: [own] }), /has no \.modinfo/],
+    ['two .modinfo', makeModule({ sections: [modinfo, own, modinfo] }), /more than one \.modinfo/],
+    ['a .modinfo without content', makeModule({ sections: [{ ...modinfo, type: 8 }, own] }), /lacks name/],
+    [
+      'a .modinfo of 2 MiB',
+      makeModule({ sections: [{ ...modinfo, content: Buffer.alloc(2 ** 21) }, own] }),
+      /too large/,
+    ],
+    ['no name of its own', makeModule({ sections: [modinfo] }), /has no \.gnu/],
+    ['two of its own name', makeModule({ sections: [modinfo, own, own] }), /more than one \.gnu/],
+    [
+      'a name that is cut short',
+      makeModule({ sections: [modinfo, { ...own, content: own.content.subarray(0, 79) }] }),
+      /cut short/,
+    ],
+    ['two different names', makeModule({ ownName: 'other' }), /two different names/],
+    ['no name in .modinfo', strings('vermagic=6.8'), /lacks name/],
+    ['no vermagic', strings(`name=${MODULE_NAME}`), /lacks name or vermagic/],
+    ['name twice', strings(`name=${MODULE_NAME}`, 'vermagic=6.8', `name=${MODULE_NAME}`), /holds name twice/],
+    [
+      'vermagic twice',
+      strings(`name=${MODULE_NAME}`, 'vermagic=6.8', 'vermagic=6.9'),
+      /holds vermagic twice/,
+    ],
+    [
+      'livepatch twice',
+      strings(`name=${MODULE_NAME}`, 'vermagic=6.8', 'livepatch=N', 'livepatch=Y'),
+      /livepatch twice/,
+    ],
+  ])('refuses %s', async (_, file, message) => {
+    await expectRefusal(() => readModule(file), 'module', message);
+  });
+
+  test('survives anything', async () => {
+    const file = makeModule();
+    const change = fc.record({ at: fc.nat(file.length - 1), byte: fc.nat(255) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 6 }), fc.nat(file.length), async (changes, length) => {
+        const changed = Buffer.from(file);
+        for (const { at, byte } of changes) changed[at] = byte;
+        await isAccepted(() => readModule(changed), 'module');
+        await isAccepted(() => readModule(changed.subarray(0, length)), 'module');
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,105 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { Certificate, SubjectKeyIdentifier } from '@peculiar/asn1-x509';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseCertificates } from '../../src/patch/trust.ts';
+import { expectRefusal, isAccepted } from './make/expect.ts';
+import { makeSigner } from './make/pki.ts';
+
+const plain = makeSigner({ subject: '/CN=Plain' });
+const codeSigning = makeSigner({
+  subject: '/O=Test Ltd./CN=Kmod',
+  extra: [
+    '-addext',
+    'extendedKeyUsage=codeSigning,1.3.6.1.4.1.2312.16.1.2',
+    '-addext',
+    'basicConstraints=critical,CA:FALSE',
+  ],
+});
+const dump = execFileSync('openssl', ['x509', '-text'], { input: plain.pem, encoding: 'utf8' });
+const parse = (bytes: Uint8Array | string) => parseCertificates(Buffer.from(bytes), 'keys/some.pem');
+const subjects = (bytes: Uint8Array | string) => parse(bytes).map(({ subject }) => subject);
+
+describe('parseCertificates', () => {
+  test('takes from a certificate what an X.509 library takes', () => {
+    for (const { pem, der } of [plain, codeSigning]) {
+      const [anchor] = parse(pem);
+      const { tbsCertificate: body } = AsnConvert.parse(der, Certificate);
+      const keyId = body.extensions?.find(({ extnID }) => extnID === '2.5.29.14')?.extnValue;
+      expect(anchor).toMatchObject({
+        source: 'keys/some.pem',
+        fingerprint: createHash('sha256').update(der).digest('hex'),
+        notAfter: new X509Certificate(der).validToDate.toISOString(),
+      });
+      expect(Buffer.from(anchor?.issuer ?? [])).toEqual(Buffer.from(AsnConvert.serialize(body.issuer)));
+      expect(Buffer.from(anchor?.serial ?? [])).toEqual(Buffer.from(body.serialNumber));
+      expect(Buffer.from(anchor?.subjectKeyId ?? [])).toEqual(
+        Buffer.from(AsnConvert.parse(keyId?.buffer ?? new ArrayBuffer(), SubjectKeyIdentifier).buffer),
+      );
+      expect(anchor?.publicKey.asymmetricKeyDetails?.modulusLength).toBe(2048);
+    }
+  });
+
+  test.each([
+    ['DER', plain.der, ['CN=Plain']],
+    ['PEM', plain.pem, ['CN=Plain']],
+    ['PEM below a text dump', dump, ['CN=Plain']],
+    ['PEM with the line ends of Windows', plain.pem.replaceAll('\n', '\r\n'), ['CN=Plain']],
+    ['PEM without a newline at its end', plain.pem.trimEnd(), ['CN=Plain']],
+    ['several in one file', `${dump}\n${codeSigning.pem}`, ['CN=Plain', 'O=Test Ltd., CN=Kmod']],
+  ])('reads %s', (_, bytes, expected) => {
+    expect(subjects(bytes)).toEqual(expected);
+  });
+
+  test('reads a certificate that expired: a pinned certificate is a pinned key', () => {
+    // openssl makes no certificate of the past; its signature is nobody's to check, so the date can be written over.
+    const expired = Buffer.from(plain.der);
+    expired.write('260716234127Z', expired.lastIndexOf(Buffer.from([0x17, 13])) + 2);
+    expect(parse(expired)[0]?.notAfter).toBe('2026-07-16T23:41:27.000Z');
+  });
+
+  test('reads a certificate without a subject key identifier', () => {
+    const bare = makeSigner({
+      extra: ['-addext', 'subjectKeyIdentifier=none', '-addext', 'authorityKeyIdentifier=none'],
+    });
+    expect(parse(bare.pem)[0]).not.toHaveProperty('subjectKeyId.length');
+  });
+
+  const broken = plain.pem.replace('\nMII', '\nM*I');
+  test.each([
+    ['nothing', '', /holds no certificate/],
+    ['text', 'no certificate here', /holds no certificate/],
+    ['a private key', plain.keyPem, /not a certificate/],
+    ['a certificate and a private key', plain.pem + plain.keyPem, /not a certificate/],
+    ['a good certificate before a broken one', plain.pem + broken, /block that is broken/],
+    ['a good certificate before one cut short', plain.pem + plain.pem.slice(0, 400), /block that is broken/],
+    ['base64 of nothing', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n', /some\.pem: /],
+    ['base64 with a letter missing', plain.pem.replace('\nMII', '\nII'), /some\.pem: /],
+    ['DER with a byte after it', Buffer.concat([plain.der, Buffer.alloc(1)]), /not in DER|bytes after/],
+    ['DER cut short', plain.der.subarray(0, -1), /some\.pem: /],
+    ['an EC key', makeSigner({ newkey: 'ec -pkeyopt ec_paramgen_curve:P-256' }).pem, /not an RSA key/],
+    [
+      'an RSA key for PSS only',
+      makeSigner({ newkey: 'rsa-pss -pkeyopt rsa_keygen_bits:2048' }).pem,
+      /not an RSA key/,
+    ],
+    ['an RSA key of 1024 bits', makeSigner({ newkey: 'rsa:1024' }).pem, /1024 bits is too short/],
+  ])('refuses %s, naming the file', async (_, bytes, message) => {
+    await expectRefusal(() => parse(bytes), 'trust-anchors', message);
+    await expectRefusal(() => parse(bytes), 'trust-anchors', /^keys\/some\.pem: /);
+  });
+
+  test('survives anything', async () => {
+    const change = fc.record({ at: fc.nat(plain.der.length - 1), byte: fc.nat(255) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+        const changed = Buffer.from(plain.der);
+        for (const { at, byte } of changes) changed[at] = byte;
+        await isAccepted(() => parse(changed), 'trust-anchors');
+        await isAccepted(() => parse(changed.toString('base64')), 'trust-anchors');
+      }),
+    );
+  });
+});
