@@ -28,5 +28,7 @@ function report(error: unknown): number {
 }
 
 function isOclif(error: unknown): error is { oclif: { exit?: number } } {
-  return error instanceof Error && 'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null;
+  return (
+    error instanceof Error && 'oclif' in error && typeof error.oclif === 'object' && error.oclif !== null
+  );
 }

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { access, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { execa } from 'execa';
+import { cacheDirectory, type KernelTree } from './debian-kernel.ts';
+
+const BUSYBOX = '/bin/busybox';
+const GUEST = join(import.meta.dirname, 'guest');
+
+/** The host's files, the agent's port, the network, the disk. */
+const MODULES = [
+  'virtio_pci',
+  '9pnet_virtio',
+  '9p',
+  'overlay',
+  'virtio_console',
+  'virtio_net',
+  'virtio_blk',
+  'ext4',
+];
+
+/** Makes the guest's initramfs, or finds it in the cache. Returns its path. */
+export async function initramfs(kernel: KernelTree): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([kernel.release, MODULES]));
+  for (const file of [BUSYBOX, join(GUEST, 'init'), join(GUEST, 'agent')]) {
+    hash.update(await readFile(file));
+  }
+  const cached = join(cacheDirectory, 'initramfs', `${hash.digest('hex')}.cpio`);
+  if (!(await exists(cached))) {
+    await mkdir(join(cacheDirectory, 'initramfs'), { recursive: true });
+    await writeFile(`${cached}.${process.pid}`, await pack(kernel));
+    await rename(`${cached}.${process.pid}`, cached);
+  }
+  return cached;
+}
+
+/** Not compressed: the guest's processor is emulated, and copying costs nothing. */
+async function pack(kernel: KernelTree): Promise<Uint8Array> {
+  const tree = await mkdtemp(join(tmpdir(), 'livepatch-initramfs-'));
+  try {
+    for (const directory of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'upper', 'root']) {
+      await mkdir(join(tree, directory));
+    }
+    await copyFile(BUSYBOX, join(tree, 'bin/busybox'));
+    await copyFile(join(GUEST, 'init'), join(tree, 'init'));
+    await copyFile(join(GUEST, 'agent'), join(tree, 'agent'));
+    const modules = await inLoadOrder(MODULES, kernel);
+    for (const module of modules) {
+      await copyFile(module, join(tree, 'modules', basename(module)));
+    }
+    await writeFile(
+      join(tree, 'modules/order'),
+      modules.map((module) => `${basename(module)}\n`),
+    );
+    const { stdout } = await execa({ cwd: tree, encoding: 'buffer' })`find . -print`.pipe({
+      cwd: tree,
+      encoding: 'buffer',
+    })`${BUSYBOX} cpio -o -H newc`;
+    return stdout;
+  } finally {
+    await rm(tree, { recursive: true });
+  }
+}
+
+/** The files of these modules and of all that they depend on, each once, dependencies first. */
+async function inLoadOrder(names: string[], kernel: KernelTree): Promise<string[]> {
+  const root = join(kernel.modules, '../../..');
+  const { stdout } = await execa`modprobe -a -d ${root} -S ${kernel.release} --show-depends ${names}`;
+  const files = [...stdout.matchAll(/^insmod (\S+)/gm)].map(([, file]) => file ?? '');
+  return [...new Set(files)];
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,231 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import type { KernelTree } from './debian-kernel.ts';
+import { initramfs } from './initramfs.ts';
+
+const CHECKOUT = join(import.meta.dirname, '../..');
+
+/** An emulated machine boots in 6 s on two cores; a busy one takes longer, none takes this long. */
+const BOOT_TIME = 120_000;
+const RUN_TIME = 60_000;
+const POWER_OFF_TIME = 30_000;
+
+export interface VmOptions {
+  kernel: KernelTree;
+  /** Further kernel parameters, as in `module.sig_enforce=1`. */
+  commandLineExtra?: string;
+  /** eth0, with the host's loopback at livepatch.test (10.0.2.2). Default true. */
+  network?: boolean;
+  /** A raw ext4 image, made when it does not exist, kept across boots, at /persist in the guest. */
+  disk?: string;
+  memoryMiB?: number;
+}
+
+export interface RunResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+/** How a machine came to its end. */
+export type End = 'powered-off' | 'panicked' | 'killed';
+
+/** A running virtual machine. It ends with this process, however that ends. */
+export interface Vm {
+  /**
+   * Runs a shell script in the guest, as root, in the checkout, whose programs come first on PATH. Several may run at
+   * a time. Throws when the machine ends before the script does, or after `timeoutMs` (a minute); the message then
+   * holds the end of the console.
+   */
+  run(script: string, options?: { timeoutMs?: number }): Promise<RunResult>;
+  /** What the guest's serial console and QEMU have printed so far. */
+  console(): string;
+  /** Shuts down in good order. */
+  powerOff(): Promise<void>;
+  /** Pulls the plug: what the guest has not written to its disk is lost. */
+  kill(): Promise<void>;
+  /** Settles when the machine has ended, and never rejects: this is how a panic is noticed. */
+  ended: Promise<End>;
+}
+
+/**
+ * Boots the kernel in QEMU, without KVM, on a copy-on-write view of the host's own root, so that the guest runs this
+ * very checkout with this very Node. All that it writes is lost with it, but for /persist.
+ *
+ * Files that the host makes after the boot are at /host/<path> in the guest. The guest's /etc/machine-id is always the
+ * same.
+ */
+export async function bootVm(options: VmOptions): Promise<Vm> {
+  if (options.disk !== undefined && !existsSync(options.disk)) {
+    await execa`mke2fs -q -t ext4 ${options.disk} 256M`;
+  }
+  const vm = await start(await qemuArguments(options));
+  try {
+    const { exitCode, stderr } = await vm.run(furnish(options));
+    if (exitCode !== 0) {
+      throw new Error(`The guest could not be furnished: ${stderr}`);
+    }
+    return vm;
+  } catch (error) {
+    await vm.kill();
+    throw error;
+  }
+}
+
+async function qemuArguments({
+  kernel,
+  commandLineExtra = '',
+  network = true,
+  disk,
+  memoryMiB = 1024,
+}: VmOptions) {
+  // The mitigations guard secrets that a test machine does not have, and cost an emulated processor time.
+  const commandLine = `console=ttyS0 quiet panic=-1 mitigations=off ${commandLineExtra}`;
+  const host = 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap';
+  return [
+    '-nodefaults -no-user-config -no-reboot -display none -M q35 -accel tcg,thread=multi -cpu max -smp 2',
+    `-m ${memoryMiB} -serial stdio`,
+    `-fsdev ${host} -device virtio-9p-pci,fsdev=host,mount_tag=host`,
+    '-chardev socket,id=agent,fd=3 -device virtio-serial-pci -device virtserialport,chardev=agent',
+    network ? '-netdev user,id=net,ipv6=off -device virtio-net-pci,netdev=net,romfile=' : '',
+  ]
+    .flatMap((line) => line.split(' ').filter(Boolean))
+    .concat(['-kernel', kernel.image, '-initrd', await initramfs(kernel), '-append', commandLine])
+    .concat(disk === undefined ? [] : diskArguments(disk));
+}
+
+/** Flushes may be skipped: what the guest has written is in this machine's page cache, which outlives QEMU. */
+function diskArguments(path: string): string[] {
+  const file = path.replaceAll(',', ',,');
+  return [
+    '-drive',
+    `if=none,id=disk,format=raw,cache=unsafe,file=${file}`,
+    '-device',
+    'virtio-blk-pci,drive=disk',
+  ];
+}
+
+/**
+ * The script that makes a machine out of what /init left. busybox's shell has all these commands in itself, and so
+ * does not read them through the emulated machine's file system.
+ */
+function furnish({ kernel, network = true, disk }: VmOptions): string {
+  // Rounded up: a certificate that was made this very second is already valid in the guest.
+  const now = Math.ceil(Date.now() / 1000);
+  return `exec /run/busybox sh -eu <<'END'
+    date -u -s @${now} >/dev/null
+    hostname livepatch-guest
+    rm -f /etc/hosts /etc/resolv.conf /etc/machine-id
+    printf '127.0.0.1 localhost livepatch-guest\\n10.0.2.2 livepatch.test\\n' >/etc/hosts
+    echo 5c0ffee5c0ffee5c0ffee5c0ffee5c0f >/etc/machine-id
+    mkdir -p /lib/modules /persist
+    ln -sfn ${quote(kernel.modules)} /lib/modules/${kernel.release}
+    ip link set lo up
+    if ${network}; then
+      ip address add 10.0.2.15/24 dev eth0
+      ip link set eth0 up
+      ip route add default via 10.0.2.2
+    fi
+    if ${disk !== undefined}; then
+      mount -t ext4 /dev/vda /persist
+    fi
+END
+`;
+}
+
+async function start(qemuArgs: string[]): Promise<Vm> {
+  // The parent-death signal reaches QEMU even when this process is killed outright. Descriptor 3 is the agent's.
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...qemuArgs], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [qemu.stdout, qemu.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text) => {
+      printed += text;
+    });
+  }
+  let killed = false;
+  const ended = once(qemu, 'close').then((): End => {
+    if (killed) return 'killed';
+    return printed.includes('Kernel panic') ? 'panicked' : 'powered-off';
+  });
+
+  /** Throws when the machine ends or time is up before `event`. */
+  async function before<Result>(event: Promise<Result>, what: string, timeoutMs: number): Promise<Result> {
+    const { promise: timeUp, resolve } = Promise.withResolvers<string>();
+    const timer = setTimeout(resolve, timeoutMs, `did not end within ${timeoutMs} ms`);
+    const failure = Promise.race([timeUp, ended]).then((why) => {
+      throw new Error(`${what}: ${why}. The console's last lines:\n${printed.slice(-4000)}`);
+    });
+    return Promise.race([event, failure]).finally(() => clearTimeout(timer));
+  }
+
+  const agent = converse(qemu);
+  async function kill(): Promise<void> {
+    killed = true;
+    qemu.kill('SIGKILL');
+    await ended;
+  }
+  async function powerOff(): Promise<void> {
+    void agent.ask('sync; umount /persist; /run/busybox poweroff -f');
+    await before(ended, 'power-off', POWER_OFF_TIME);
+  }
+  try {
+    await before(agent.hello, 'boot', BOOT_TIME);
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+  return {
+    run: (script, { timeoutMs = RUN_TIME } = {}) => before(agent.ask(script), firstLine(script), timeoutMs),
+    console: () => printed,
+    powerOff,
+    kill,
+    ended,
+  };
+}
+
+/** The host's end of guest/agent, which has the protocol. */
+function converse(qemu: ChildProcess) {
+  const socket = qemu.stdio[3] as Socket;
+  // A machine that ends resets its socket; that is told by the machine's end.
+  socket.on('error', () => {});
+  const { promise: hello, resolve: greet } = Promise.withResolvers<void>();
+  const waiting: ((result: RunResult) => void)[] = [];
+
+  createInterface({ input: socket }).on('line', (line) => {
+    if (line === 'hello') return greet();
+    const [id, status, stdout = '', stderr = ''] = line.split(' ');
+    waiting[Number(id)]?.({ exitCode: Number(status), stdout: decode(stdout), stderr: decode(stderr) });
+  });
+
+  function ask(script: string): Promise<RunResult> {
+    const { promise, resolve } = Promise.withResolvers<RunResult>();
+    const id = waiting.push(resolve) - 1;
+    socket.write(`${id} ${Buffer.from(ENVIRONMENT + script).toString('base64')}\n`);
+    return promise;
+  }
+  return { hello, ask };
+}
+
+const ENVIRONMENT = `
+  export PATH=${quote(join(CHECKOUT, 'node_modules/.bin'))}:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
+  cd ${quote(CHECKOUT)}
+`;
+
+function decode(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('utf8');
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function firstLine(script: string): string {
+  return script.trim().split('\n', 1)[0] ?? '';
+}

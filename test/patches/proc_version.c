@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A cumulative live patch that one can see: /proc/version says that the kernel
+ * is live-patched, and by which VERSION (a number, defined by the builder).
+ */
+#include <linux/livepatch.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/stringify.h>
+#include <linux/utsname.h>
+
+/* Stands in for the function of this name in fs/proc/version.c. */
+static int patched_version_proc_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "Linux version %s (live-patched, version " __stringify(VERSION) ")\n",
+		   utsname()->release);
+	return 0;
+}
+
+static struct klp_func funcs[] = {
+	{ .old_name = "version_proc_show", .new_func = patched_version_proc_show },
+	{}
+};
+
+static struct klp_object objs[] = {
+	{ .name = NULL /* vmlinux */, .funcs = funcs },
+	{}
+};
+
+static struct klp_patch patch = {
+	.mod = THIS_MODULE,
+	.objs = objs,
+	.replace = true,
+};
+
+static int __init proc_version_init(void)
+{
+	return klp_enable_patch(&patch);
+}
+
+/* The kernel wants an exit function to let a module be unloaded. */
+static void __exit proc_version_exit(void)
+{
+}
+
+module_init(proc_version_init);
+module_exit(proc_version_exit);
+MODULE_DESCRIPTION("Live patch of /proc/version");
+MODULE_LICENSE("GPL");
+MODULE_INFO(livepatch, "Y");
