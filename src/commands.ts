@@ -2,7 +2,9 @@ import { Config } from './commands/config.ts';
 import { Disable } from './commands/disable.ts';
 import { Enable } from './commands/enable.ts';
 import { Refresh } from './commands/refresh.ts';
+import { Revert } from './commands/revert.ts';
 import { Status } from './commands/status.ts';
+import { Verify } from './commands/verify.ts';
 
 /** Every command, by the word a person types; oclif reads this (package.json, `oclif.commands`). */
 export const COMMANDS = {
@@ -10,5 +12,7 @@ export const COMMANDS = {
   disable: Disable,
   enable: Enable,
   refresh: Refresh,
+  revert: Revert,
   status: Status,
+  verify: Verify,
 };

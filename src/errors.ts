@@ -24,6 +24,7 @@ export const EXIT_STATUS = {
   /** EX_OSERR: the kernel refused the module or did not finish its transition. */
   'kernel-refused': 71,
   transition: 71,
+  'kernel-bug': 71,
   /** EX_IOERR: our own files could not be read or written. */
   storage: 74,
   /** EX_TEMPFAIL: another run holds the lock; trying again later will do. */
@@ -74,4 +75,9 @@ export function during(what: string, error: unknown): LivepatchError {
     cause: error.cause,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
+}
+
+/** Whether a system call failed with this errno name, such as `ENOENT`. */
+export function hasErrno(error: unknown, name: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === name;
 }

@@ -8,16 +8,29 @@ export const LIMITS = {
   network: {
     /** The largest JSON answer: an advice with a thousand fixes is under 400 KiB. */
     answerBytes: 1 * MiB,
-    /** A server's error text that may reach a person. */
+    /** A server's error text, or an address of its choice, that may reach a person. */
     errorTextLength: 200,
     /** A file host and a CDN in front of it; more is a loop. */
     redirects: 3,
-    /** From the last header to the end of a JSON answer. */
+    /** From the sent request to the last byte of a JSON answer, and to the last header of any. */
     answerTime: 30 * SECOND,
     /** No byte for so long: the peer is gone or is holding us. */
     idleTime: 30 * SECOND,
-    /** A whole patch file, on a slow line: 64 MiB at 1 Mbit/s is 9 minutes. */
+    /** A whole patch file, on a slow line, breaks included: 64 MiB at 1 Mbit/s is 9 minutes. */
     downloadTime: 15 * 60 * SECOND,
+    /** Tries of one request. More only delay what the next timer's run does anyway. */
+    attempts: 4,
+    /** Pauses between them grow from this to that, with full jitter: a fleet must not come back in step. */
+    pauseShortest: 1 * SECOND,
+    pauseLongest: 10 * SECOND,
+    /** The longest Retry-After that is waited for; a server that asks for more gets it, from the next timer's run. */
+    retryAfterLongest: 60 * SECOND,
+    /** A machine that has been up for less is still booting, and its network may still be missing, */
+    bootTime: 5 * 60 * SECOND,
+    /** but not for longer than this after the first try. */
+    bootPatience: 90 * SECOND,
+    /** A server's clock that is further from ours than this is worth a word. */
+    clockSkew: 10 * 60 * SECOND,
   },
   patch: {
     /** The largest patch file fetched. The field's are 0.1 to 5 MiB. */
@@ -44,6 +57,8 @@ export const LIMITS = {
     /** The kernel's MODULE_NAME_LEN is 64 - sizeof(long), one of them the NUL. */
     moduleNameLength: 55,
     fixes: 1000,
+    /** Entries of each list of what a server has taken back. */
+    blocklist: 1000,
   },
   kernel: {
     /** kpatch waits 15 s, then 60 s more after the stragglers were signalled; the kernel signals every 15 s. */
@@ -56,6 +71,12 @@ export const LIMITS = {
     /** Polls start here and double up to the longest: quick for the usual second, cheap for a stall. */
     pollShortest: 20,
     pollLongest: 1 * SECOND,
+    /** After its transition a patch is watched for so long before it counts as settled. */
+    settleTime: 10 * SECOND,
+    /** How long a machine has to be up before a patch that it may have died of is tried once more. */
+    cleanTime: 15 * 60 * SECOND,
+    /** Steps of patch/life-cycle.ts on the way to one goal; the longest way that leads anywhere has six. */
+    steps: 12,
     /** insmod and rmmod return at once unless the module's own init hangs. */
     commandTime: 60 * SECOND,
   },

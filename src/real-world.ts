@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { linuxKernel } from './kernel/kernel.ts';
 import type { World } from './operations/world.ts';
 import { openStore } from './store/store.ts';
@@ -13,6 +14,7 @@ export function realWorld(clientVersion: string): World {
       return livepatchServer(config, clientVersion);
     },
     now: () => new Date(),
+    sleep: async (milliseconds) => void (await setTimeout(milliseconds)),
     // To stderr: what goes to stdout is for programs.
     progress: (step) => process.stderr.write(`${step}\n`),
   };

@@ -59,10 +59,17 @@ const OfferSchema = v.object({
   fixes: FixList,
 });
 
+const BlocklistSchema = v.object({
+  patches: v.optional(v.pipe(v.array(Version), v.maxLength(LIMITS.patch.blocklist))),
+  modules: v.optional(v.pipe(v.array(hex(128)), v.maxLength(LIMITS.patch.blocklist))),
+  certificates: v.optional(v.pipe(v.array(hex(64)), v.maxLength(LIMITS.patch.blocklist))),
+});
+
 /** What a server advises; also how the record keeps it. */
 export const AdviceSchema = v.object({
   support: SupportName,
   upgradeRequiredDate: v.optional(PlainDate),
   tier: text(64),
   offer: v.optional(OfferSchema),
+  blocklist: v.optional(BlocklistSchema),
 }) satisfies v.GenericSchema<unknown, Advice>;

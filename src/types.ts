@@ -74,6 +74,16 @@ export interface Offer {
   fixes: Fix[];
 }
 
+/** What the server has taken back. It holds for what is on disk and due at boot, too. */
+export interface Blocklist {
+  /** Versions of patches for this machine's kernel. */
+  patches?: string[] | undefined;
+  /** SHA-512 over the signed part of modules, lower-case hex. */
+  modules?: string[] | undefined;
+  /** SHA-256 of signing certificates, lower-case hex. */
+  certificates?: string[] | undefined;
+}
+
 /** What the server advises for this machine. */
 export interface Advice {
   support: Support;
@@ -82,6 +92,7 @@ export interface Advice {
   tier: string;
   /** Absent when there is nothing to apply. */
   offer?: Offer | undefined;
+  blocklist?: Blocklist | undefined;
 }
 
 /** One answer to a check-in. The number and the time betray a replayed answer; no advice means "as before". */
@@ -131,10 +142,57 @@ export interface Patch {
   signer: TrustAnchor;
 }
 
-/** What was decided about an answer, and why. */
+/** Why a patch is held back. */
+export type HoldReason =
+  | 'blocklisted'
+  | 'cutoff-date'
+  | 'patch-delay'
+  | 'rollback'
+  | 'reverted'
+  | 'crashed'
+  | 'kernel-bug'
+  | 'not-yet'
+  | 'mode';
+
+/** A patch that is due by its version but held back, and what is missed because of it. */
+export interface Hold {
+  version: string;
+  why: HoldReason;
+  /** For a person: why, and what would change it. */
+  message: string;
+  /** Names of the vulnerabilities that stay open. */
+  missed: string[];
+}
+
+/** What was decided about a patch, and why. */
 export type Decision =
-  | { action: 'apply'; offer: Offer }
-  | { action: 'keep'; why: 'nothing-offered' | 'already-applied' };
+  /** `attempt` is 2 when it is tried once more after the machine went down at the first. */
+  | { action: 'apply'; attempt: number }
+  | { action: 'keep'; why: 'nothing-offered' | 'already-applied' | 'mode' }
+  | { action: 'hold'; hold: Hold };
+
+/** The lock of an insertion that has not settled yet; see patch/crash-guard.ts. */
+export interface CrashLock {
+  module: string;
+  version: string;
+  kernel: string;
+  /** The boot that the insertion was tried in. */
+  bootId: string;
+  at: string;
+  /** 1 for the first try, 2 for the one more. */
+  attempt: number;
+  /** What the kernel said when it found a bug. */
+  trace?: string[] | undefined;
+}
+
+export type ModeName = 'normal' | 'no-apply' | 'no-refresh' | 'stop';
+
+/** The kill switch: what the modes that are set let us do, and where they were read. */
+export interface Mode {
+  contact: boolean;
+  apply: boolean;
+  sources: string[];
+}
 
 /** The patch that was last put into the kernel, enough to find it again there and on disk. */
 export interface AppliedPatch {
@@ -148,6 +206,8 @@ export interface AppliedPatch {
   fixes: Fix[];
   appliedAt: string;
   bootId: string;
+  /** The kernel found a bug in it; it is not applied again. */
+  bug?: boolean | undefined;
 }
 
 /** What is remembered between runs. Holds no secret. */
@@ -158,6 +218,10 @@ export interface Remembered {
   lastGoodCheck?: { at: string; serial: number; issuedAt: string } | undefined;
   advice?: Advice | undefined;
   patch?: AppliedPatch | undefined;
+  /** The version that an administrator took out of the kernel, not to come back by itself. */
+  reverted?: string | undefined;
+  /** The patch that is due and held back, since the last decision. */
+  held?: Hold | undefined;
   /** Why the last patch that was due is not in the kernel. Gone with the next success. */
   failure?: { at: string; version: string; code: string; message: string } | undefined;
 }

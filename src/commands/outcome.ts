@@ -1,9 +1,19 @@
-import type { Outcome } from '../operations/update.ts';
+import type { Outcome } from '../operations/carry-out.ts';
 
-/** One greppable line for what an update came to. */
+/** One greppable line for what a run came to. */
 export function outcomeSentence(outcome: Outcome): string {
-  if (outcome.action === 'applied') return `applied: patch ${outcome.patch.version}`;
-  return outcome.why === 'already-applied'
-    ? 'nothing to do: the kernel is up to date'
-    : 'nothing to do: no patch is due';
+  switch (outcome.action) {
+    case 'applied':
+      return `applied: patch ${outcome.patch.version}`;
+    case 'hold':
+      return `held back: ${outcome.hold.message}`;
+    case 'keep':
+      return `nothing to do: ${KEPT[outcome.why]}`;
+  }
 }
+
+const KEPT = {
+  'already-applied': 'the kernel is up to date',
+  'nothing-offered': 'no patch is due',
+  mode: 'canonical_livepatch_mode says so',
+};

@@ -1,14 +1,24 @@
-import type { LivePatch, Machine } from '../types.ts';
-import { disableLivePatch, listLivePatches, settle } from './livepatches.ts';
+import type { LivePatch, Machine, Mode } from '../types.ts';
+import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } from './livepatches.ts';
+import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
+import { readMode } from './mode.ts';
 import { insertModule, moduleRefcount, removeModule } from './modules.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
   /** @throws LivepatchError `unsupported-kernel` on an architecture without patches, `general` without a machine id. */
   machine(): Machine;
+  /** The kill switch; never throws. */
+  mode(): Mode;
   /** @returns undefined when this kernel cannot be live-patched at all. */
   livePatches(): LivePatch[] | undefined;
+  /** Whether a module is loaded, live patch or not. */
+  isLoaded(name: string): boolean;
+  /** The functions that a live patch replaces; empty when there is no such patch. */
+  replacedFunctions(name: string): string[];
+  /** Opens the kernel log at its end. */
+  openLog(): KernelLog;
   /**
    * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `settle`.
    * @throws LivepatchError `kernel-refused`
@@ -16,16 +26,19 @@ export interface Kernel {
   insert(fd: number): Promise<void>;
   /**
    * Waits until a patch's transition is over.
-   * @throws LivepatchError `transition` when it stalls or the patch vanishes.
+   * @throws LivepatchError `transition` when it stalls, naming the tasks that hold it up, or when the patch vanishes.
    */
   settle(name: string): Promise<void>;
+  /**
+   * Waits until no patch is in transition.
+   * @throws LivepatchError `transition`
+   */
+  quiet(): Promise<void>;
   /**
    * Takes a patch out of use and waits until the kernel has let go of it. Also cancels a running transition.
    * @throws LivepatchError `transition`, `kernel-refused`
    */
   disable(name: string): Promise<void>;
-  /** Whether a module is loaded, live patch or not. */
-  isLoaded(name: string): boolean;
   /**
    * Unloads a module that nothing uses any more, waiting a little for its users to let go. No error when it is gone.
    * @throws LivepatchError `kernel-refused`
@@ -37,11 +50,15 @@ export interface Kernel {
 export function linuxKernel(root = '/'): Kernel {
   return {
     machine: () => readMachine(root),
+    mode: () => readMode(root),
     livePatches: () => listLivePatches(root),
+    isLoaded: (name) => moduleRefcount(root, name) !== undefined,
+    replacedFunctions: (name) => replacedFunctions(root, name),
+    openLog: () => openLog(root),
     insert: (fd) => insertModule(fd),
     settle: (name) => settle(root, name),
+    quiet: () => quiet(root),
     disable: (name) => disableLivePatch(root, name),
-    isLoaded: (name) => moduleRefcount(root, name) !== undefined,
     remove: (name) => removeModule(root, name),
   };
 }

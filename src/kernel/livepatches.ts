@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { LivePatch } from '../types.ts';
+import { describeBlockers, findBlockers } from './blockers.ts';
 import { becomes } from './wait.ts';
 
 /** Documentation/ABI/testing/sysfs-kernel-livepatch */
@@ -25,6 +26,19 @@ function readLivePatch(root: string, name: string): LivePatch | undefined {
   }
 }
 
+/** The functions of `<patch>/<object>/<function>,<position>` directories. */
+export function replacedFunctions(root: string, name: string): string[] {
+  const inside = (...path: string[]) =>
+    readdirSync(join(root, SYSFS, name, ...path), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? entry.name : [],
+    );
+  try {
+    return inside().flatMap((object) => inside(object).map((entry) => entry.replace(/,\d+$/, '')));
+  } catch {
+    return [];
+  }
+}
+
 /**
  * Waits for the end of a transition: insmod returns at its beginning. The kernel retries stragglers once a second
  * and signals them every 15 s by itself (kernel/livepatch/transition.c), so there is nothing to do but wait.
@@ -32,16 +46,24 @@ function readLivePatch(root: string, name: string): LivePatch | undefined {
  */
 export async function settle(root: string, name: string): Promise<void> {
   const over = await becomes(() => !readLivePatch(root, name)?.inTransition, LIMITS.kernel.transitionTime);
-  if (!over) {
-    throw new LivepatchError('transition', `the transition to ${name} did not finish in ${seconds()} s`, {
-      hint: 'A task stays inside a function that is to be patched; see /proc/*/patch_state and /proc/*/stack.',
-    });
-  }
+  if (!over) throw stalled(root, `the transition to ${name} did not finish`, 1);
   if (!readLivePatch(root, name)?.enabled) {
     throw new LivepatchError('transition', `the kernel did not keep ${name} enabled`, {
       hint: "See 'sudo dmesg' for lines that begin with 'livepatch:'.",
     });
   }
+}
+
+/**
+ * Waits until no patch is in transition; the kernel allows one at a time.
+ * @throws LivepatchError `transition`
+ */
+export async function quiet(root: string): Promise<void> {
+  const isQuiet = () => !listLivePatches(root)?.some(({ inTransition }) => inTransition);
+  if (await becomes(isQuiet, LIMITS.kernel.transitionTime)) return;
+  throw new LivepatchError('transition', `another live patch was in transition for ${seconds()} s`, {
+    hint: 'See /sys/kernel/livepatch/*/transition; try again later.',
+  });
 }
 
 /**
@@ -65,11 +87,16 @@ export async function disableLivePatch(root: string, name: string): Promise<void
     }
   }
   const gone = await becomes(() => readLivePatch(root, name) === undefined, LIMITS.kernel.transitionTime);
-  if (!gone) {
-    throw new LivepatchError('transition', `${name} was not out of use after ${seconds()} s`, {
-      hint: 'A task stays inside a patched function; try again later, or reboot.',
-    });
-  }
+  if (!gone) throw stalled(root, `${name} was not out of use`, 0);
+}
+
+/** The transition goes to 1 while patching, to 0 while unpatching. */
+function stalled(root: string, what: string, target: 0 | 1): LivepatchError {
+  const blockers = findBlockers(root, target);
+  const tasks = blockers.length === 0 ? 'a task' : describeBlockers(blockers);
+  return new LivepatchError('transition', `${what} within ${seconds()} s: held up by ${tasks}`, {
+    hint: 'A task must leave the functions that are to be patched; stop it, or try again later.',
+  });
 }
 
 function seconds(): number {

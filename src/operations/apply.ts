@@ -1,44 +1,59 @@
 import { messageOf } from '../errors.ts';
-import type { AppliedPatch, Patch } from '../types.ts';
-import type { World } from './world.ts';
+import { findBug } from '../kernel/log.ts';
+import { LIMITS } from '../limits.ts';
+import type { AppliedPatch, CrashLock, Patch } from '../types.ts';
+import { look, reach } from './reach.ts';
+import type { Run } from './world.ts';
 
 /**
- * Puts a verified patch into the running kernel: insert, wait for the transition, retire the module it replaced.
- * @param previous the patch of ours that the kernel holds until now.
- * @throws LivepatchError `kernel-refused`, `transition`; the patch is then out of the kernel again, and the
- * previous one still stands.
+ * Puts a verified patch into the running kernel: lock, insert, wait for the transition.
+ * @param lock goes to disk before the kernel is touched, so that a boot that finds it knows where the machine died.
+ * @throws LivepatchError `kernel-refused`, `transition`; the patch is then out of the kernel again, whatever it
+ * replaced still stands, and there is no lock.
  */
-export async function apply(world: World, patch: Patch, previous: AppliedPatch | undefined): Promise<void> {
-  const { kernel, store } = world;
-  const { module, version } = patch.metadata;
-  {
-    using file = store.payloads.forKernel(patch.module);
-    world.progress(`inserting ${module}`);
-    await kernel.insert(file.fd);
-  }
-  world.progress(`waiting for the transition to patch ${version}`);
+export async function apply(run: Run, patch: Patch, lock: CrashLock): Promise<void> {
+  const { kernel, store } = run;
+  store.locks.write(lock);
   try {
-    await kernel.settle(module);
+    await reach(run, 'applied', lock.module, async () => {
+      using file = store.payloads.forKernel(patch.module);
+      await kernel.insert(file.fd);
+    });
   } catch (error) {
-    await withdraw(world, module);
+    await reach(run, 'gone', lock.module);
+    store.locks.lift(lock.module, lock.version);
     throw error;
   }
-  if (previous !== undefined && previous.module !== module) await retire(world, previous.module);
 }
 
-/** Takes a patch out of the kernel: disable it, wait until no task is inside, unload its module. */
-export async function withdraw({ kernel, progress }: World, module: string): Promise<void> {
-  progress(`taking ${module} out of the kernel`);
-  await kernel.disable(module);
-  await kernel.remove(module);
-}
-
-/** The new patch stands whether or not the old module can be unloaded; what is left over is shown, no failure. */
-async function retire({ kernel, progress }: World, module: string): Promise<void> {
+/**
+ * Unloads the module that was replaced. The new patch stands whether or not that can be done: what is left over is
+ * shown, no failure.
+ */
+export async function retire(run: Run, previous: AppliedPatch | undefined, module: string): Promise<void> {
+  if (previous === undefined || previous.module === module) return;
+  // One that the kernel did not take out of use by itself is in use still.
+  if (!['left-over', 'disabled'].includes(look(run, previous.module))) return;
   try {
-    await kernel.remove(module);
-    progress(`unloaded ${module}, which was replaced`);
+    await run.kernel.remove(previous.module);
+    run.progress(`unloaded ${previous.module}, which was replaced`);
   } catch (error) {
-    progress(`${module}, which was replaced, stays loaded: ${messageOf(error)}`);
+    run.progress(`${previous.module}, which was replaced, stays loaded: ${messageOf(error)}`);
   }
+}
+
+/**
+ * Watches a patch for a while after its transition; then it has settled, and its lock is lifted. When the kernel finds
+ * a bug in it meanwhile, the lock stays and keeps the trace.
+ * @param spoken reads what the kernel said since before the insertion.
+ * @returns whether a bug was found.
+ */
+export async function watch(run: Run, lock: CrashLock, spoken: () => string[] | undefined): Promise<boolean> {
+  const { kernel, store } = run;
+  run.progress(`watching the kernel for ${LIMITS.kernel.settleTime / 1000} s`);
+  await run.sleep(LIMITS.kernel.settleTime);
+  const trace = findBug(spoken() ?? [], lock.module, kernel.replacedFunctions(lock.module));
+  if (trace === undefined) store.locks.lift(lock.module, lock.version);
+  else store.locks.write({ ...lock, trace });
+  return trace !== undefined;
 }

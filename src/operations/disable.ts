@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { Secret } from '../secret.ts';
-import { withdraw } from './apply.ts';
+import { reach } from './reach.ts';
 import type { World } from './world.ts';
 
 /** What became of the machine: whose token was removed, what still patches its kernel, whether the server knows. */
@@ -26,7 +26,7 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   const inKernel =
     patch !== undefined && (world.kernel.livePatches() ?? []).some(({ name }) => name === patch.module);
   // First, so that a kernel that does not let go leaves everything as it was.
-  if (options.unpatch && inKernel) await withdraw(world, patch.module);
+  if (options.unpatch && patch !== undefined) await reach(world, 'gone', patch.module);
   const stays = inKernel && !options.unpatch ? patch : undefined;
 
   const machineToken = store.token.read();

@@ -1,10 +1,10 @@
 import { during, LivepatchError } from '../errors.ts';
-import type { Kernel } from '../kernel/kernel.ts';
 import type { Server } from '../remote/server.ts';
 import type { Secret } from '../secret.ts';
-import type { Machine } from '../types.ts';
-import { type Outcome, update } from './update.ts';
-import type { World } from './world.ts';
+import type { Outcome } from './carry-out.ts';
+import { startRun } from './start-run.ts';
+import { update } from './update.ts';
+import type { Run, World } from './world.ts';
 
 /** The machine is enabled; its first update came to an outcome or to a failure that the next refresh may mend. */
 export interface Enabled {
@@ -18,24 +18,20 @@ export interface Enabled {
  * then not enabled, and nothing is left of the attempt.
  */
 export async function enable(world: World, authToken: Secret): Promise<Enabled> {
-  const { kernel, store } = world;
-  using _lock = await store.lock('enable');
-  if (store.token.read() !== undefined) throw alreadyEnabled();
-  const config = store.config.read();
-  const machine = kernel.machine();
-  const server = await world.connect(config);
-  world.progress(`registering with ${config.remoteServer.origin}`);
-  await requireSupport(kernel, server, machine);
-  const machineToken = await register(server, machine, authToken);
-  forgetTheLastLife(world);
-  store.token.write(machineToken);
-  const first = await update(world, machineToken, config).catch((error) =>
-    during('the first refresh failed', error),
-  );
+  using run = await startRun(world, 'enable');
+  if (run.store.token.exists()) throw alreadyEnabled();
+  if (!run.mode.contact) throw heldBack(run);
+  const server = await run.connect(run.config);
+  run.progress(`registering with ${run.config.remoteServer.origin}`);
+  await requireSupport(run, server);
+  const machineToken = await register(run, server, authToken);
+  forgetTheLastLife(run);
+  run.store.token.write(machineToken);
+  const first = await update(run, machineToken).catch((error) => during('the first refresh failed', error));
   return { machineToken, first };
 }
 
-async function requireSupport(kernel: Kernel, server: Server, machine: Machine): Promise<void> {
+async function requireSupport({ kernel, machine }: Run, server: Server): Promise<void> {
   if (kernel.livePatches() === undefined) {
     throw unsupported(`${machine.kernel} was built without live patching (CONFIG_LIVEPATCH)`);
   }
@@ -46,7 +42,7 @@ async function requireSupport(kernel: Kernel, server: Server, machine: Machine):
     throw unsupported(`${machine.kernel} on ${machine.architecture} is not covered`);
 }
 
-async function register(server: Server, machine: Machine, authToken: Secret): Promise<Secret> {
+async function register({ machine }: Run, server: Server, authToken: Secret): Promise<Secret> {
   try {
     return await server.register(machine, authToken);
   } catch (error) {
@@ -56,14 +52,24 @@ async function register(server: Server, machine: Machine, authToken: Secret): Pr
 
 /** Answers that were given to another registration say nothing about this one; what is in the kernel, still does. */
 function forgetTheLastLife({ store }: World): void {
-  const { patch } = store.record.read();
-  store.record.write({ patch });
+  const { patch, reverted } = store.record.read();
+  store.record.write({ patch, reverted });
 }
 
 function alreadyEnabled(): LivepatchError {
   return new LivepatchError(
     'already-enabled',
     "Machine-token already exists! Please use 'disable' to delete existing machine-token.",
+  );
+}
+
+function heldBack({ mode }: Run): LivepatchError {
+  return new LivepatchError(
+    'config',
+    'canonical_livepatch_mode keeps this machine from contacting the server',
+    {
+      hint: `It is set in ${mode.sources.join(' and ')}.`,
+    },
   );
 }
 

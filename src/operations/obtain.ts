@@ -1,8 +1,9 @@
 import { LivepatchError } from '../errors.ts';
 import type { Server } from '../remote/server.ts';
 import type { Secret } from '../secret.ts';
-import type { Config, Machine, Offer, Patch, TrustAnchor } from '../types.ts';
-import type { World } from './world.ts';
+import type { Blocklist, Offer, Patch } from '../types.ts';
+import { openPayload, trustAnchors } from './open-payload.ts';
+import type { Run } from './world.ts';
 
 /**
  * Fetches an offered patch file and checks it in full: size and SHA-256 while it arrives, then archive, metadata,
@@ -10,25 +11,22 @@ import type { World } from './world.ts';
  * @throws LivepatchError when anything is not as it must be; the file is then gone again.
  */
 export async function obtain(
-  world: World,
+  run: Run,
   server: Server,
   token: Secret,
-  machine: Machine,
-  config: Config,
   offer: Offer,
+  blocklist: Blocklist | undefined,
 ): Promise<Patch> {
-  const { payloads } = world.store;
+  const { payloads } = run.store;
   // Before the download: without a pinned certificate nothing could be accepted anyway.
-  const anchors = await trustAnchors(world, config);
-  world.progress(`downloading patch ${offer.version} (${offer.size} bytes)`);
+  await trustAnchors(run.store, run.config);
+  run.progress(`downloading patch ${offer.version} (${offer.size} bytes)`);
   await payloads.receive(offer.sha256, (sink) => server.download(offer, token, sink));
   try {
-    world.progress(`verifying patch ${offer.version}`);
-    const { openPatch } = await import('../patch/patch.ts');
-    const patch = await openPatch(payloads.read(offer.sha256), machine, { anchors, allowSha256: false });
-    return asOffered(patch, offer);
+    run.progress(`verifying patch ${offer.version}`);
+    return asOffered(await openPayload(run, run.machine, run.config, offer.sha256, blocklist), offer);
   } catch (error) {
-    payloads.keepOnly(undefined);
+    payloads.remove(offer.sha256);
     throw error;
   }
 }
@@ -43,18 +41,4 @@ function asOffered(patch: Patch, offer: Offer): Patch {
       hint: 'Report this to whoever runs the server.',
     },
   );
-}
-
-/** The pinned certificates: those shipped with the client, and the configured ones. */
-async function trustAnchors({ store }: World, config: Config): Promise<TrustAnchor[]> {
-  const { parseCertificates } = await import('../patch/trust.ts');
-  const configured =
-    config.signingCerts === '' ? [] : [{ source: 'signing-certs', bytes: Buffer.from(config.signingCerts) }];
-  const anchors = [...store.shippedCertificates(), ...configured].flatMap(({ source, bytes }) =>
-    parseCertificates(bytes, source),
-  );
-  if (anchors.length > 0) return anchors;
-  throw new LivepatchError('trust-anchors', 'there is no certificate to verify patches with', {
-    hint: "Set the certificate of whoever signs your patches: 'canonical-livepatch config signing-certs=@stdin'.",
-  });
 }

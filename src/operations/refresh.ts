@@ -1,14 +1,43 @@
+import { LivepatchError, messageOf } from '../errors.ts';
+import type { Outcome } from './carry-out.ts';
 import { notEnabled } from './not-enabled.ts';
-import { type Outcome, update } from './update.ts';
+import { reapply } from './reapply.ts';
+import { startRun } from './start-run.ts';
+import { update } from './update.ts';
 import type { World } from './world.ts';
+
+export interface RefreshOptions {
+  /** The machine has just booted: first apply again what is on disk, without the network. */
+  boot?: boolean;
+  /** The administrator's word that what is blocked on this machine is to be tried again. */
+  retryBlocked?: boolean;
+}
 
 /**
  * Checks in and applies what is due.
- * @throws LivepatchError `not-enabled`, `busy`, and as update.ts says.
+ * @throws LivepatchError `not-enabled`, `busy`, and as update.ts and reapply.ts say. At boot, a check-in that fails is
+ * no failure: the patch is back in the kernel, and the next refresh tries again.
  */
-export async function refresh(world: World): Promise<Outcome> {
-  using _lock = await world.store.lock('refresh');
+export async function refresh(world: World, options: RefreshOptions = {}): Promise<Outcome> {
+  // Before anything that could fail: the kill switch must work when everything else is broken.
+  const mode = world.kernel.mode();
+  const boot = options.boot === true && mode.apply;
+  if (!mode.contact && !boot) return { action: 'keep', why: 'mode' };
+
+  using run = await startRun(world, 'refresh', options);
   const token = world.store.token.read();
   if (token === undefined) throw notEnabled();
-  return update(world, token, world.store.config.read());
+  if (!boot) return update(run, token);
+  const reapplied = await reapply(run);
+  return mode.contact ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+}
+
+async function afterBoot(world: World, reapplied: Outcome, check: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await check();
+  } catch (error) {
+    if (!(error instanceof LivepatchError) || error.code !== 'network') throw error;
+    world.progress(`${messageOf(error)}; the next refresh tries again`);
+    return reapplied;
+  }
 }

@@ -1,7 +1,7 @@
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Server } from '../remote/server.ts';
 import type { Store } from '../store/store.ts';
-import type { Config } from '../types.ts';
+import type { Config, Machine, Mode } from '../types.ts';
 
 /** All that an operation needs from outside. Tests hand in fakes that pass the same contract tests. */
 export interface World {
@@ -11,6 +11,16 @@ export interface World {
   /** Asynchronous so that only those who talk to a server load what that takes. */
   connect(config: Config): Promise<Server>;
   now(): Date;
+  sleep(milliseconds: number): Promise<void>;
   /** Tells a person what is being done; present tense, no secret, no full stop. */
   progress(step: string): void;
+}
+
+/** The world while the run lock is held, and what was read of it at the beginning. */
+export interface Run extends World {
+  machine: Machine;
+  mode: Mode;
+  config: Config;
+  /** Try again what is blocked on this machine. */
+  retryBlocked: boolean;
 }

@@ -1,22 +1,139 @@
-import type { AppliedPatch, Decision, LivePatch, Offer } from '../types.ts';
+import type {
+  AppliedPatch,
+  Blocklist,
+  CrashLock,
+  Decision,
+  Hold,
+  HoldReason,
+  LivePatch,
+  Machine,
+  Offer,
+} from '../types.ts';
+import { ruleOn } from './crash-guard.ts';
 import { compareVersions } from './version.ts';
 
-/**
- * What is due. Pure: the same answer, kernel and memory always give the same decision.
- * @param offer what the server holds ready, if anything.
- * @param applied what we put into this kernel during this boot, if anything.
- * @param livePatches what the kernel says it holds.
- */
-export function decide(
-  offer: Offer | undefined,
-  applied: AppliedPatch | undefined,
-  livePatches: readonly LivePatch[],
-): Decision {
-  if (offer === undefined) return { action: 'keep', why: 'nothing-offered' };
-  const stands = livePatches.some((patch) => patch.name === applied?.module && patch.enabled);
-  // Never to an older one: patches are cumulative, and going back would open again what was closed.
-  if (applied !== undefined && stands && compareVersions(offer.version, applied.version) <= 0) {
-    return { action: 'keep', why: 'already-applied' };
+/** A patch that may be due: what the server offers, or what is on disk at boot. */
+export type Candidate = Pick<Offer, 'version' | 'releasedAt' | 'fixes'>;
+
+/** Everything that a decision rests on. */
+export interface Situation {
+  candidate: Candidate | undefined;
+  machine: Pick<Machine, 'kernel' | 'bootId' | 'uptimeSeconds'>;
+  /** What the kernel holds. */
+  livePatches: readonly LivePatch[];
+  /** What we put into a kernel last, if anything. */
+  applied: AppliedPatch | undefined;
+  reverted: string | undefined;
+  blocklist: Blocklist | undefined;
+  /** The server's word came over TLS, so that it is the server's. */
+  overTls: boolean;
+  locks: readonly CrashLock[];
+  config: { cutoffDate: string | undefined; patchDelay: number };
+  /** The administrator's word that what was blocked on this machine is to be tried again. */
+  retryBlocked: boolean;
+  /** How long the machine has to be up before a patch it may have died of is tried again. */
+  cleanSeconds: number;
+  now: Date;
+}
+
+/** A rule: why a candidate is held back, or undefined when this rule has nothing against it. */
+type Rule = (candidate: Candidate, situation: Situation) => [HoldReason, message: string] | undefined;
+
+/** In this order; the first that speaks is what a person is told. */
+const RULES: readonly Rule[] = [blocklisted, rollback, tooNew, tooYoung, crashed, reverted];
+
+/** What is due. Pure: the same situation always leads to the same decision. */
+export function decide(situation: Situation): Decision {
+  const { candidate } = situation;
+  if (candidate === undefined) return { action: 'keep', why: 'nothing-offered' };
+  if (stands(candidate, situation)) return { action: 'keep', why: 'already-applied' };
+  for (const rule of RULES) {
+    const objection = rule(candidate, situation);
+    if (objection !== undefined) return { action: 'hold', hold: hold(candidate, ...objection) };
   }
-  return { action: 'apply', offer };
+  return { action: 'apply', attempt: attemptAt(candidate, situation) };
+}
+
+/** A patch that is held back, and what is missed by that. */
+export function hold(candidate: Candidate, why: HoldReason, message: string): Hold {
+  // What an older patch would fix, the newer one in its place has fixed.
+  const fixes = why === 'rollback' ? [] : candidate.fixes;
+  const missed = fixes.filter(({ patched }) => patched).map(({ name }) => name);
+  return { version: candidate.version, why, message, missed };
+}
+
+/** The kernel holds this very patch, and says so itself. */
+function stands(candidate: Candidate, { applied, livePatches, machine }: Situation): boolean {
+  if (applied === undefined || applied.bootId !== machine.bootId) return false;
+  const inKernel = livePatches.some(
+    ({ name, enabled, inTransition }) => name === applied.module && enabled && !inTransition,
+  );
+  return inKernel && applied.version === candidate.version;
+}
+
+function blocklisted({ version }: Candidate, { blocklist }: Situation): ReturnType<Rule> {
+  if (!blocklist?.patches?.includes(version)) return undefined;
+  return ['blocklisted', `the server has taken patch ${version} back`];
+}
+
+/**
+ * Patches are cumulative: an older one opens again what was closed, which is what an attacker with an old, genuine
+ * answer would want. Only the server's word against the newer one makes way for it.
+ */
+function rollback(
+  { version }: Candidate,
+  { applied, blocklist, machine, overTls }: Situation,
+): ReturnType<Rule> {
+  if (applied === undefined || applied.kernel !== machine.kernel) return undefined;
+  if (compareVersions(version, applied.version) >= 0) return undefined;
+  if (overTls && blocklist?.patches?.includes(applied.version)) return undefined;
+  return ['rollback', `patch ${version} is older than ${applied.version}, which was applied to this kernel`];
+}
+
+function tooNew({ releasedAt, version }: Candidate, { config }: Situation): ReturnType<Rule> {
+  if (config.cutoffDate === undefined || Date.parse(releasedAt) <= Date.parse(config.cutoffDate))
+    return undefined;
+  return ['cutoff-date', `patch ${version} was released after the cutoff-date ${config.cutoffDate}`];
+}
+
+function tooYoung({ releasedAt, version }: Candidate, { config, now }: Situation): ReturnType<Rule> {
+  const due = new Date(Date.parse(releasedAt) + config.patchDelay);
+  if (due <= now) return undefined;
+  return ['patch-delay', `patch ${version} waits for its patch-delay until ${due.toISOString()}`];
+}
+
+function crashed({ version }: Candidate, situation: Situation): ReturnType<Rule> {
+  const { cleanSeconds, locks, machine, retryBlocked } = situation;
+  if (retryBlocked) return undefined;
+  const ruling = ruleOn(lockOf(version, locks, machine.kernel), machine, cleanSeconds);
+  if (ruling.ruling === 'go') return undefined;
+  if (ruling.ruling === 'not-yet') {
+    return [
+      'not-yet',
+      `the machine went down while patch ${version} was being applied; it is tried once more after ${ruling.uptimeSeconds / 60} minutes of uptime`,
+    ];
+  }
+  return ruling.why === 'crashed'
+    ? ['crashed', `the machine went down twice while patch ${version} was being applied`]
+    : ['kernel-bug', `the kernel found a bug in patch ${version}`];
+}
+
+function reverted({ version }: Candidate, situation: Situation): ReturnType<Rule> {
+  if (situation.retryBlocked || situation.reverted !== version) return undefined;
+  return ['reverted', `patch ${version} was taken out of the kernel by an administrator`];
+}
+
+/** Which try this would be, for the lock. The administrator's word begins anew. */
+function attemptAt(
+  { version }: Candidate,
+  { cleanSeconds, locks, machine, retryBlocked }: Situation,
+): number {
+  const lock = retryBlocked ? undefined : lockOf(version, locks, machine.kernel);
+  const ruling = ruleOn(lock, machine, cleanSeconds);
+  return ruling.ruling === 'go' ? ruling.attempt : 1;
+}
+
+/** The lock that an earlier try of this version on this kernel left behind; one without a kernel fits any. */
+function lockOf(version: string, locks: readonly CrashLock[], kernel: string): CrashLock | undefined {
+  return locks.find((lock) => lock.version === version && (lock.kernel === kernel || lock.kernel === ''));
 }

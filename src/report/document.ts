@@ -18,6 +18,8 @@ export interface StatusDocument {
   patchState: PatchState;
   /** Why a patch that is due is not in the kernel. */
   failure: Remembered['failure'];
+  /** The patch that is due and held back, and why. */
+  held: Remembered['held'];
   /** Of the patch that is in the kernel; empty when none is. */
   version: string;
   fixes: Fix[];
@@ -58,6 +60,7 @@ export function statusDocument({
     checkState: checkStateOf(remembered),
     patchState: patchStateOf(remembered, machine, livePatches),
     failure: remembered.failure,
+    held: remembered.held,
     version: inKernel && patch !== undefined ? patch.version : '',
     fixes: inKernel && patch !== undefined ? patch.fixes : [],
     support: advice?.support ?? 'unknown',

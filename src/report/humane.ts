@@ -14,6 +14,8 @@ export function renderHumane(document: StatusDocument, options: { verbose: boole
     ['kernel state', kernelState(document)],
     ['patch state', patchState(document)],
     ['patch version', document.version || undefined],
+    ['held back', document.held?.message],
+    ['missed', document.held?.missed.join(', ') || undefined],
     ['tier', document.tier],
     ['machine id', document.machineId],
   ];
@@ -56,7 +58,7 @@ function kernelState({ kernel, support, upgradeRequiredDate: date }: StatusDocum
   }
 }
 
-function patchState({ failure, kernel, patchState: state }: StatusDocument): string {
+function patchState({ failure, held, kernel, patchState: state }: StatusDocument): string {
   switch (state) {
     case 'unapplied':
       return '⧗ live kernel patches are downloaded, but the kernel module is not yet inserted';
@@ -67,7 +69,7 @@ function patchState({ failure, kernel, patchState: state }: StatusDocument): str
     case 'applied-with-bug':
       return '✗ Livepatch kernel module inserted but kernel bug detected';
     case 'apply-failed':
-      return `✗ ${failureSentence(failure?.code)}`;
+      return `✗ ${held === undefined ? failureSentence(failure?.code) : CRASHED}`;
     case 'nothing-to-apply':
       return `✓ no live kernel patches available for kernel ${kernel}`;
     case 'kernel-upgrade-required':
@@ -76,6 +78,9 @@ function patchState({ failure, kernel, patchState: state }: StatusDocument): str
       return "✗ unknown error occurred, please check system logs with 'journalctl -t kernel'";
   }
 }
+
+const CRASHED =
+  "detected a crash last time the Livepatch kernel module was applied, check system logs with 'journalctl -k -b -1'";
 
 const FAILURES: Partial<Record<ErrorCode, string>> = {
   signature: 'failed to verify the signature of the Livepatch kernel module',

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { LivepatchError, messageOf } from '../errors.ts';
+import { hasErrno, LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
 /** Readable by root alone: tokens, state, payloads. */
@@ -122,10 +122,5 @@ export function storageError(what: string, path: string, cause: unknown): Livepa
 
 /** Whether an error says that a file is not there. */
 export function isMissing(error: unknown): boolean {
-  return hasCode(error, 'ENOENT');
-}
-
-/** Whether a system call failed with this errno name. */
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return hasErrno(error, 'ENOENT');
 }

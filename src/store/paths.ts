@@ -9,6 +9,7 @@ export interface Paths {
   machineToken: string;
   lastCheck: string;
   patches: string;
+  locks: string;
   runLock: string;
   record: string;
   published: string;
@@ -33,6 +34,7 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     machineToken: join(common, 'machine-token'),
     lastCheck: join(common, 'last-check'),
     patches: join(common, 'patches'),
+    locks: join(common, 'locks'),
     runLock: join(common, 'run-lock'),
     record: join(data, 'record.json'),
     published: join(data, 'status.json'),

@@ -1,7 +1,7 @@
-import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { ensureDirectory, PRIVATE, storageError, syncDirectory } from './files.ts';
+import { ensureDirectory, PRIVATE, remove, storageError, syncDirectory } from './files.ts';
 import { type PrivateFile, privateFile } from './private-file.ts';
 
 /**
@@ -14,7 +14,11 @@ export interface Payloads {
    * @throws whatever `fill` throws, LivepatchError `storage`; nothing is then left behind.
    */
   receive(sha256: string, fill: (sink: Writable) => Promise<void>): Promise<void>;
+  has(sha256: string): boolean;
+  /** The SHA-256 of every payload. */
+  all(): string[];
   read(sha256: string): AsyncIterable<Uint8Array>;
+  remove(sha256: string): void;
   /** Removes all but this one, or all. */
   keepOnly(sha256: string | undefined): void;
   /** A nameless file of verified bytes for the kernel to read; see private-file.ts. */
@@ -37,6 +41,10 @@ export function payloads(directory: string): Payloads {
         throw error;
       }
     },
+    has: (sha256) => existsSync(pathOf(sha256)),
+    all: () =>
+      existsSync(directory) ? readdirSync(directory).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [],
+    remove: (sha256) => remove(pathOf(sha256)),
     read: (sha256) => createReadStream(pathOf(sha256)),
     keepOnly(sha256) {
       ensureDirectory(directory, 0o700);

@@ -1,12 +1,24 @@
 import * as v from 'valibot';
-import { LivepatchError } from '../errors.ts';
+import { hasErrno, LivepatchError } from '../errors.ts';
 import { AdviceSchema, FixList, KernelVersion, Time, Version } from '../schemas.ts';
-import type { Remembered } from '../types.ts';
-import { hasCode, PUBLIC, readIfThere, writeAtomic } from './files.ts';
+import type { HoldReason, Remembered } from '../types.ts';
+import { PUBLIC, readIfThere, writeAtomic } from './files.ts';
 import type { Paths } from './paths.ts';
 
 /** The form of the record on disk. A later form is refused rather than half understood. */
 const SCHEMA = 1;
+
+const HOLD_REASONS = [
+  'blocklisted',
+  'cutoff-date',
+  'patch-delay',
+  'rollback',
+  'reverted',
+  'crashed',
+  'kernel-bug',
+  'not-yet',
+  'mode',
+] as const satisfies HoldReason[];
 
 const RecordSchema = v.object({
   schema: v.literal(SCHEMA),
@@ -23,6 +35,16 @@ const RecordSchema = v.object({
       fixes: FixList,
       appliedAt: Time,
       bootId: v.string(),
+      bug: v.optional(v.boolean()),
+    }),
+  ),
+  reverted: v.optional(Version),
+  held: v.optional(
+    v.object({
+      version: Version,
+      why: v.picklist(HOLD_REASONS),
+      message: v.string(),
+      missed: v.array(v.string()),
     }),
   ),
   failure: v.optional(v.object({ at: Time, version: Version, code: v.string(), message: v.string() })),
@@ -58,7 +80,7 @@ function readableCopy(paths: Paths): { path: string; text: string | undefined } 
   try {
     return { path: paths.record, text: readIfThere(paths.record) };
   } catch (error) {
-    if (!(error instanceof LivepatchError && hasCode(error.cause, 'EACCES'))) throw error;
+    if (!(error instanceof LivepatchError && hasErrno(error.cause, 'EACCES'))) throw error;
     return { path: paths.published, text: readIfThere(paths.published) };
   }
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
+import { type CrashLocks, crashLocks } from './crash-locks.ts';
 import { ensureDirectory, isMissing, storageError } from './files.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
@@ -14,6 +15,7 @@ export interface Store {
   token: TokenFile;
   record: RecordFile;
   payloads: Payloads;
+  locks: CrashLocks;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
@@ -28,6 +30,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     token: tokenFile(paths.machineToken),
     record: recordFile(paths),
     payloads: payloads(paths.patches),
+    locks: crashLocks(paths.locks),
     shippedCertificates: () => certificatesIn(paths.keys),
     async lock(who) {
       makeDirectories(paths);
@@ -41,6 +44,7 @@ function makeDirectories(paths: Paths): void {
   ensureDirectory(paths.common, 0o755);
   ensureDirectory(paths.data, 0o755);
   ensureDirectory(paths.patches, 0o700);
+  ensureDirectory(paths.locks, 0o700);
 }
 
 function certificatesIn(directory: string | undefined): { source: string; bytes: Uint8Array }[] {

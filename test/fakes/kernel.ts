@@ -3,7 +3,7 @@ import { LivepatchError } from '../../src/errors.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
-import type { LivePatch, Machine } from '../../src/types.ts';
+import type { LivePatch, Machine, Mode } from '../../src/types.ts';
 
 /** What a fake kernel can be told to do, and what it did. */
 export interface FakeKernel extends Kernel {
@@ -13,7 +13,14 @@ export interface FakeKernel extends Kernel {
   stallNextTransition(): void;
   /** The next insert is refused with kmod's text. */
   refuseNextInsert(reason: string): void;
-  reboot(): void;
+  /** Sets the kill switch. */
+  setMode(next: Mode): void;
+  /** The kernel prints something. */
+  say(...lines: string[]): void;
+  /** Puts somebody else's live patch into the kernel. */
+  hold(name: string): void;
+  /** Boots again, some seconds ago. */
+  reboot(uptimeSeconds?: number): void;
 }
 
 export const MACHINE: Machine = {
@@ -34,11 +41,17 @@ export function fakeKernel(): FakeKernel {
   let loaded = new Set<string>();
   let stall = false;
   let refusal: string | undefined;
+  let mode: Mode = { contact: true, apply: true, sources: [] };
+  const said: string[] = [];
   const deeds: string[] = [];
 
   return {
     deeds,
     machine: () => machine,
+    mode: () => mode,
+    quiet: async () => {},
+    replacedFunctions: () => ['version_proc_show'],
+    openLog: () => ({ read: () => said.splice(0), [Symbol.dispose]: () => {} }),
     livePatches: () => patches.map((patch) => ({ ...patch })),
     isLoaded: (name) => loaded.has(name),
     async insert(fd) {
@@ -77,8 +90,18 @@ export function fakeKernel(): FakeKernel {
     refuseNextInsert(reason) {
       refusal = reason;
     },
-    reboot() {
-      machine = { ...machine, bootId: `${machine.bootId}+`, uptimeSeconds: 10 };
+    setMode(next) {
+      mode = next;
+    },
+    say(...lines) {
+      said.push(...lines);
+    },
+    hold(name) {
+      patches.push({ name, enabled: true, inTransition: false });
+      loaded.add(name);
+    },
+    reboot(uptimeSeconds = 10) {
+      machine = { ...machine, bootId: `${machine.bootId}+`, uptimeSeconds };
       patches = [];
       loaded = new Set();
     },

@@ -67,7 +67,7 @@ export async function startSite(): Promise<Site> {
       });
     },
     async withdraw(version) {
-      database.blockVersion(version);
+      database.withdrawVersion(version);
     },
     async introduce(vm) {
       const url = `https://livepatch.test:${server.port}`;

@@ -55,14 +55,15 @@ describe('refresh', () => {
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `insert ${FIRST}`]);
   });
 
-  it('does not go back to an older patch', async () => {
+  it('does not go back to an older patch, and keeps saying that the newer one is applied', async () => {
     const { kernel, publish, server, world } = await enabled();
     publish('121.1');
     publish('122.1');
     await refresh(world);
-    server.database.blockVersion('122.1');
-    expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
+    server.database.withdrawVersion('122.1');
+    expect(await refresh(world)).toMatchObject({ action: 'hold', hold: { why: 'rollback', missed: [] } });
     expect(kernel.deeds).toEqual([`insert ${SECOND}`]);
+    expect(status(world)).toMatchObject({ patchState: 'applied', version: '122.1' });
   });
 
   it('keeps every file 0600 and its own directory 0700, but for what is published', async () => {
@@ -78,6 +79,7 @@ describe('refresh', () => {
     expect(modes.sort()).toEqual([
       'config 600',
       'last-check 600',
+      'locks 700',
       'machine-token 600',
       'patches 700',
       'payload 600',

@@ -68,6 +68,7 @@ export async function startScene(options: Parameters<typeof startServer>[0] = {}
     store,
     connect: async (config) => livepatchServer(config, '1.2.3'),
     now: () => new Date(),
+    sleep: async () => {},
     progress: (step) => told.push(step),
   };
   return {

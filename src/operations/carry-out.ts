@@ -1,0 +1,128 @@
+import { LivepatchError, messageOf } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { type Candidate, decide, hold } from '../patch/policy.ts';
+import type { AppliedPatch, Decision, Hold, Patch, Remembered } from '../types.ts';
+import { apply, retire, watch } from './apply.ts';
+import type { Run } from './world.ts';
+
+/** What a run came to. */
+export type Outcome = Exclude<Decision, { action: 'apply' }> | { action: 'applied'; patch: AppliedPatch };
+
+/** A patch that may be due, and how to get hold of it, verified. */
+export interface Prospect extends Candidate {
+  sha256: string;
+  open(): Promise<Patch>;
+}
+
+/**
+ * Decides about a patch that may be due, carries the decision out, and remembers what came of it, for `status`.
+ * @throws LivepatchError when it cannot be obtained, verified or applied; the kernel is then as it was.
+ * `kernel-bug` when it was applied and the kernel found a bug in it.
+ */
+export async function carryOut(
+  run: Run,
+  remembered: Remembered,
+  prospect: Prospect | undefined,
+): Promise<Outcome> {
+  const decision = decide(situation(run, remembered, prospect));
+  if (prospect === undefined || decision.action !== 'apply') {
+    const held = decision.action === 'hold' ? decision.hold : undefined;
+    run.store.record.write({ ...remembered, held, failure: undefined });
+    return decision as Outcome;
+  }
+  try {
+    const patch = await prospect.open();
+    if (run.mode.apply) return await bring(run, remembered, prospect, patch, decision.attempt);
+    const held = heldByMode(run, prospect);
+    run.store.record.write({ ...remembered, held, failure: undefined });
+    return { action: 'hold', hold: held };
+  } catch (error) {
+    if (error instanceof LivepatchError && error.code === 'kernel-bug') throw error;
+    run.store.record.write({ ...remembered, held: undefined, failure: failureOf(run, prospect, error) });
+    throw error;
+  }
+}
+
+/** Into the kernel, onto the record, and under watch. */
+async function bring(
+  run: Run,
+  remembered: Remembered,
+  prospect: Prospect,
+  patch: Patch,
+  attempt: number,
+): Promise<Outcome> {
+  const { kernel, machine, store } = run;
+  const { module, releasedAt, fixes, version } = patch.metadata;
+  const at = run.now().toISOString();
+  using log = kernel.openLog();
+  const lock = { module, version, kernel: machine.kernel, bootId: machine.bootId, at, attempt };
+  await apply(run, patch, lock);
+
+  const applied: AppliedPatch = {
+    ...{ version, module, releasedAt, fixes },
+    kernel: machine.kernel,
+    sha256: prospect.sha256,
+    appliedAt: run.now().toISOString(),
+    bootId: machine.bootId,
+  };
+  const now: Remembered = {
+    ...remembered,
+    patch: applied,
+    held: undefined,
+    failure: undefined,
+    reverted: undefined,
+  };
+  store.record.write(now);
+  store.payloads.keepOnly(prospect.sha256);
+  await retire(run, remembered.patch, module);
+
+  if (await watch(run, lock, log.read)) {
+    store.record.write({ ...now, patch: { ...applied, bug: true } });
+    throw kernelBug(version, store.locks.pathOf(module, version));
+  }
+  return { action: 'applied', patch: applied };
+}
+
+function situation(
+  run: Run,
+  remembered: Remembered,
+  candidate: Candidate | undefined,
+): Parameters<typeof decide>[0] {
+  return {
+    candidate,
+    machine: run.machine,
+    livePatches: run.kernel.livePatches() ?? [],
+    applied: remembered.patch,
+    reverted: remembered.reverted,
+    blocklist: remembered.advice?.blocklist,
+    overTls: run.config.remoteServer.protocol === 'https:',
+    locks: run.store.locks.all(),
+    config: run.config,
+    retryBlocked: run.retryBlocked,
+    cleanSeconds: LIMITS.kernel.cleanTime / 1000,
+    now: run.now(),
+  };
+}
+
+function heldByMode({ mode }: Run, candidate: Candidate): Hold {
+  return hold(
+    candidate,
+    'mode',
+    `canonical_livepatch_mode, set in ${mode.sources.join(' and ')}, lets nothing be applied`,
+  );
+}
+
+function failureOf(run: Run, { version }: Candidate, error: unknown): Remembered['failure'] {
+  const code = error instanceof LivepatchError ? error.code : 'general';
+  return { at: run.now().toISOString(), version, code, message: messageOf(error) };
+}
+
+function kernelBug(version: string, lock: string): LivepatchError {
+  return new LivepatchError(
+    'kernel-bug',
+    `the kernel found a bug in patch ${version}; its trace is in ${lock}`,
+    {
+      hint: 'The patch stays in the kernel until the next boot and is not applied again. Plan a reboot.',
+    },
+  );
+}

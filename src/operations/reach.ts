@@ -1,0 +1,74 @@
+import { LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { type Goal, LIFE_CYCLE, type Standing, sameSeries, standingOf } from '../patch/life-cycle.ts';
+import type { World } from './world.ts';
+
+/**
+ * Brings a patch to where it is wanted in the kernel, a step of patch/life-cycle.ts at a time, with a fresh look after
+ * each. Wherever an earlier run was interrupted, this goes on.
+ * @param insert inserts the module; only needed to have it applied.
+ * @throws LivepatchError `kernel-refused`, `transition`
+ */
+export async function reach(
+  world: World,
+  goal: Goal,
+  module: string,
+  insert?: () => Promise<void>,
+): Promise<void> {
+  const { kernel } = world;
+  for (let steps = 0; steps < LIMITS.kernel.steps; steps += 1) {
+    switch (LIFE_CYCLE[look(world, module)][goal]) {
+      case 'done':
+        return;
+      case 'insert':
+        world.progress(`inserting ${module}`);
+        await insert?.();
+        break;
+      case 'settle':
+        world.progress(`waiting for the transition to ${module}`);
+        await kernel.settle(module);
+        break;
+      case 'disable':
+        world.progress(`taking ${module} out of use`);
+        await kernel.disable(module);
+        break;
+      case 'wait':
+        world.progress('waiting for another transition to end');
+        await kernel.quiet();
+        break;
+      case 'unload':
+        await kernel.remove(module);
+        break;
+      case 'refuse':
+        throw anotherVendors(world, module);
+    }
+  }
+  throw new LivepatchError('transition', `the kernel does not come to rest with ${module}`, {
+    hint: 'Something else loads or removes live patches at the same time.',
+  });
+}
+
+/** Where a patch stands now. */
+export function look({ kernel, store }: World, module: string): Standing {
+  return standingOf(module, kernel.livePatches() ?? [], kernel.isLoaded(module), (name) =>
+    isOurs(store, name, module),
+  );
+}
+
+/** Ours are those that are remembered, and those of the same series. */
+function isOurs(store: World['store'], name: string, module: string): boolean {
+  return name === store.record.read().patch?.module || sameSeries(name, module);
+}
+
+function anotherVendors({ kernel, store }: World, module: string): LivepatchError {
+  const others = (kernel.livePatches() ?? [])
+    .map(({ name }) => name)
+    .filter((name) => !isOurs(store, name, module));
+  return new LivepatchError(
+    'kernel-refused',
+    `a live patch that is not ours is in the kernel: ${others.join(', ')}`,
+    {
+      hint: 'A cumulative patch would take it out of use without a word. Remove it first, or boot without it.',
+    },
+  );
+}

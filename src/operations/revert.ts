@@ -1,0 +1,23 @@
+import { LivepatchError } from '../errors.ts';
+import { look, reach } from './reach.ts';
+import { startRun } from './start-run.ts';
+import type { World } from './world.ts';
+
+/**
+ * Takes the live patch out of the running kernel, without a reboot. It does not come back by itself: only a newer
+ * version, or `refresh --retry-blocked`, is applied again.
+ * @returns its version.
+ * @throws LivepatchError `general` when the kernel holds no patch of ours; `transition`, `kernel-refused` when it does
+ * not let go of it, saying why.
+ */
+export async function revert(world: World): Promise<string> {
+  using run = await startRun(world, 'revert');
+  const remembered = run.store.record.read();
+  const { patch } = remembered;
+  if (patch === undefined || ['absent', 'another-vendors'].includes(look(run, patch.module))) {
+    throw new LivepatchError('general', 'there is no live patch of ours in the kernel');
+  }
+  await reach(run, 'gone', patch.module);
+  run.store.record.write({ ...remembered, reverted: patch.version });
+  return patch.version;
+}

@@ -1,0 +1,30 @@
+import type { Run, World } from './world.ts';
+
+/** A run that holds the lock until it is disposed of. */
+export type LockedRun = Run & Disposable;
+
+/**
+ * Takes the run lock, and reads what the whole run goes by.
+ * @param who the command, for whoever meets the lock.
+ * @throws LivepatchError `busy`, `storage`, `config`
+ */
+export async function startRun(
+  world: World,
+  who: string,
+  options: { retryBlocked?: boolean } = {},
+): Promise<LockedRun> {
+  const lock = await world.store.lock(who);
+  try {
+    return {
+      ...world,
+      machine: world.kernel.machine(),
+      mode: world.kernel.mode(),
+      config: world.store.config.read(),
+      retryBlocked: options.retryBlocked ?? false,
+      [Symbol.dispose]: () => lock[Symbol.dispose](),
+    };
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
