@@ -114,6 +114,7 @@ export function openDatabase(path: string) {
     SELECT * FROM patches WHERE kernel = :kernel AND architecture = :architecture AND blocklisted = 0`);
   const selectPatchFile = sqlite.prepare('SELECT * FROM patches WHERE file = :file AND blocklisted = 0');
   const updateBlocklisted = sqlite.prepare('UPDATE patches SET blocklisted = 1 WHERE version = :version');
+  const deletePatches = sqlite.prepare('DELETE FROM patches WHERE version = :version');
   const upsertKernel = sqlite.prepare(`
     INSERT OR REPLACE INTO kernels VALUES (:kernel, :architecture, :support, :upgradeRequiredDate)`);
   const insertKernel = sqlite.prepare(`
@@ -172,6 +173,11 @@ export function openDatabase(path: string) {
 
     /** Ends every file of that version; how many there were. */
     blockVersion: (version: string) => Number(updateBlocklisted.run({ version }).changes),
+
+    /** Forgets every file of that version, without a word against those who have it. */
+    withdrawVersion(version: string): void {
+      deletePatches.run({ version });
+    },
 
     /** The newest patch of a kernel that a tier may see. */
     newestPatch(kernel: string, architecture: Architecture, tier: Tier): StoredPatch | undefined {
