@@ -598,6 +598,7 @@ function signatureAlgorithms({ content, alice }: Context): Refused[] {
       /holds more/,
       'nobody',
     ],
+    ['an empty signature algorithm', is(cms.sequence()), /the signature algorithm is missing/, 'nobody'],
     ['a digest for the signature algorithm', is(SHA512), /not rsaEncryption/, 'nobody'],
     ['no signature algorithm', is(Buffer.alloc(0)), /signature algorithm is missing/, 'nobody'],
     ['PSS', { ...is(algorithm('rsaPss', cms.NULL)), ...pss }, /not rsaEncryption/, 'nobody'],
