@@ -214,8 +214,8 @@ export interface AppliedPatch {
 export interface Remembered {
   /** The last check-in, good or not. */
   lastCheck?: { at: string; error?: string | undefined } | undefined;
-  /** The last answer that was accepted. */
-  lastGoodCheck?: { at: string; serial: number; issuedAt: string } | undefined;
+  /** The last answer that was accepted, and the kernel it was about. */
+  lastGoodCheck?: { at: string; serial: number; issuedAt: string; kernel?: string | undefined } | undefined;
   advice?: Advice | undefined;
   patch?: AppliedPatch | undefined;
   /** The version that an administrator took out of the kernel, not to come back by itself. */

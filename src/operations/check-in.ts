@@ -26,7 +26,7 @@ export async function checkIn(
     const after: Remembered = {
       ...before,
       lastCheck: { at },
-      lastGoodCheck: { at, serial: answer.serial, issuedAt: answer.issuedAt },
+      lastGoodCheck: { at, serial: answer.serial, issuedAt: answer.issuedAt, kernel: machine.kernel },
       advice: answer.advice ?? before.advice,
     };
     world.store.record.write(after);
