@@ -1,6 +1,7 @@
 import { Config } from './commands/config.ts';
 import { Disable } from './commands/disable.ts';
 import { Enable } from './commands/enable.ts';
+import { KernelUpgradeRequired } from './commands/kernel-upgrade-required.ts';
 import { Refresh } from './commands/refresh.ts';
 import { Revert } from './commands/revert.ts';
 import { Status } from './commands/status.ts';
@@ -10,6 +11,7 @@ export const COMMANDS = {
   config: Config,
   disable: Disable,
   enable: Enable,
+  'kernel-upgrade-required': KernelUpgradeRequired,
   refresh: Refresh,
   revert: Revert,
   status: Status,

@@ -5,7 +5,7 @@ import { MACHINE } from '../fakes/kernel.ts';
 
 /** Every state that a machine can be in, as it would be remembered, by the name of its golden file. */
 
-export const NOW = new Date('2026-11-22T12:00:00Z');
+const NOW = new Date('2026-11-22T12:00:00Z');
 
 const PATCH: AppliedPatch = {
   version: '121.1',
