@@ -1,6 +1,7 @@
 import { Config } from './commands/config.ts';
 import { Disable } from './commands/disable.ts';
 import { Enable } from './commands/enable.ts';
+import { History } from './commands/history.ts';
 import { KernelUpgradeRequired } from './commands/kernel-upgrade-required.ts';
 import { Refresh } from './commands/refresh.ts';
 import { Revert } from './commands/revert.ts';
@@ -11,6 +12,7 @@ export const COMMANDS = {
   config: Config,
   disable: Disable,
   enable: Enable,
+  history: History,
   'kernel-upgrade-required': KernelUpgradeRequired,
   refresh: Refresh,
   revert: Revert,

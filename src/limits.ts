@@ -87,6 +87,11 @@ export const LIMITS = {
   store: {
     /** Config with some PEM bundles, a record with a thousand fixes. */
     fileBytes: 4 * MiB,
+    /** A year of a patch a day is under 100 KiB; a second file keeps what rotation moves. */
+    historyBytes: 256 * KiB,
+    /** For collectors that come by now and then: some ten thousand events, in so many files. */
+    securityLogBytes: 1 * MiB,
+    securityLogFiles: 4,
     /** A timer's refresh that meets a person's waits so long before it says who holds the lock. */
     lockTime: 10 * SECOND,
   },

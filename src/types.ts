@@ -246,3 +246,37 @@ export interface Config {
 }
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error';
+
+/** What happens to a machine; see store/events.ts. */
+export type EventName =
+  | 'enabled'
+  | 'disabled'
+  | 'applied'
+  /** A patch is due and held back. */
+  | 'held'
+  /** A patch file is not provably what it must be: damaged, forged, or for another kernel. */
+  | 'refused'
+  /** A patch could not be obtained, or the kernel did not take it. */
+  | 'failed'
+  /** A patch was taken out of the kernel by an administrator. */
+  | 'reverted'
+  /** The server refuses this machine or its token. */
+  | 'denied'
+  | 'configured';
+
+/** One of these events. Holds no secret. */
+export interface LivepatchEvent {
+  what: EventName;
+  /** Of the patch that this is about. */
+  version?: string | undefined;
+  /** Version of the patch that stood in the kernel before. */
+  replaced?: string | undefined;
+  /** The reason as a name: of errors.ts, or a HoldReason. */
+  why?: string | undefined;
+  /** The reason for a person. */
+  message?: string | undefined;
+  /** Names of the settings that were changed. */
+  keys?: string[] | undefined;
+}
+
+export type PastEvent = LivepatchEvent & { at: string };

@@ -3,6 +3,7 @@ import { LIMITS } from '../limits.ts';
 import { type Candidate, decide, hold } from '../patch/policy.ts';
 import type { AppliedPatch, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, retire, watch } from './apply.ts';
+import { noteFailure } from './note.ts';
 import type { Run } from './world.ts';
 
 /** What a run came to. */
@@ -26,21 +27,26 @@ export async function carryOut(
 ): Promise<Outcome> {
   const decision = decide(situation(run, remembered, prospect));
   if (prospect === undefined || decision.action !== 'apply') {
-    const held = decision.action === 'hold' ? decision.hold : undefined;
-    run.store.record.write({ ...remembered, held, failure: undefined });
+    if (decision.action === 'hold') return holdBack(run, remembered, decision.hold);
+    run.store.record.write({ ...remembered, held: undefined, failure: undefined });
     return decision as Outcome;
   }
   try {
     const patch = await prospect.open();
     if (run.mode.apply) return await bring(run, remembered, prospect, patch, decision.attempt);
-    const held = heldByMode(run, prospect);
-    run.store.record.write({ ...remembered, held, failure: undefined });
-    return { action: 'hold', hold: held };
+    return holdBack(run, remembered, heldByMode(run, prospect));
   } catch (error) {
+    noteFailure(run, prospect.version, error);
     if (error instanceof LivepatchError && error.code === 'kernel-bug') throw error;
     run.store.record.write({ ...remembered, held: undefined, failure: failureOf(run, prospect, error) });
     throw error;
   }
+}
+
+function holdBack({ store }: Run, remembered: Remembered, held: Hold): Outcome {
+  store.record.write({ ...remembered, held, failure: undefined });
+  store.events.add({ what: 'held', version: held.version, why: held.why, message: held.message });
+  return { action: 'hold', hold: held };
 }
 
 /** Into the kernel, onto the record, and under watch. */
@@ -74,6 +80,7 @@ async function bring(
   };
   store.record.write(now);
   store.payloads.keepOnly(prospect.sha256);
+  store.events.add({ what: 'applied', version, replaced: replacedBy(applied, remembered.patch) });
   await retire(run, remembered.patch, module);
 
   if (await watch(run, lock, log.read)) {
@@ -81,6 +88,14 @@ async function bring(
     throw kernelBug(version, store.locks.pathOf(module, version));
   }
   return { action: 'applied', patch: applied };
+}
+
+/** The patch that stood in this kernel since this boot, if another one did. */
+function replacedBy(
+  { bootId, version }: AppliedPatch,
+  previous: AppliedPatch | undefined,
+): string | undefined {
+  return previous?.bootId === bootId && previous.version !== version ? previous.version : undefined;
 }
 
 function situation(

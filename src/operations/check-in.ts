@@ -4,6 +4,7 @@ import type { Server } from '../remote/server.ts';
 import { patchStateOf } from '../report/patch-state.ts';
 import type { Secret } from '../secret.ts';
 import type { Config, Machine, Remembered } from '../types.ts';
+import { noteDenial } from './note.ts';
 import type { World } from './world.ts';
 
 /**
@@ -32,6 +33,7 @@ export async function checkIn(
     world.store.record.write(after);
     return after;
   } catch (error) {
+    noteDenial(world, error);
     const failure = during('livepatch check failed', error);
     const lastCheck = { at: world.now().toISOString(), error: failure.message };
     world.store.record.write({ ...before, lastCheck });

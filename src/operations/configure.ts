@@ -8,4 +8,5 @@ import type { World } from './world.ts';
 export async function configure({ store }: World, changes: Record<string, string>): Promise<void> {
   using _lock = await store.lock('config');
   store.config.update(changes);
+  store.events.add({ what: 'configured', keys: Object.keys(changes) });
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CrashLocks, crashLocks } from './crash-locks.ts';
+import { type Events, events } from './events.ts';
 import { ensureDirectory, isMissing, storageError } from './files.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
@@ -16,6 +17,7 @@ export interface Store {
   record: RecordFile;
   payloads: Payloads;
   locks: CrashLocks;
+  events: Events;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
@@ -31,6 +33,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     record: recordFile(paths),
     payloads: payloads(paths.patches),
     locks: crashLocks(paths.locks),
+    events: events(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
     async lock(who) {
       makeDirectories(paths);
