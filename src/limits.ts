@@ -80,6 +80,10 @@ export const LIMITS = {
     /** insmod and rmmod return at once unless the module's own init hangs. */
     commandTime: 60 * SECOND,
   },
+  operations: {
+    /** A timer that comes a little early, by its randomised delay, must not wait for its next turn. */
+    timerSlack: 15 * 60 * SECOND,
+  },
   report: {
     /** Two days of hourly checks without one that succeeded: no weekend's outage, worth a plain word. */
     goodCheckAge: 48 * 60 * 60 * SECOND,

@@ -205,6 +205,8 @@ export interface AppliedPatch {
   releasedAt: string;
   fixes: Fix[];
   appliedAt: string;
+  /** From the insertion to the end of the transition. */
+  transitionSeconds?: number | undefined;
   bootId: string;
   /** The kernel found a bug in it; it is not applied again. */
   bug?: boolean | undefined;

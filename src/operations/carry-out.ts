@@ -7,7 +7,11 @@ import { noteFailure } from './note.ts';
 import type { Run } from './world.ts';
 
 /** What a run came to. */
-export type Outcome = Exclude<Decision, { action: 'apply' }> | { action: 'applied'; patch: AppliedPatch };
+export type Outcome =
+  | Exclude<Decision, { action: 'apply' }>
+  | { action: 'applied'; patch: AppliedPatch }
+  /** Only the timer's and the boot's run: it is not time yet, or there is nothing to do on this machine. */
+  | { action: 'keep'; why: 'not-due' | 'not-enabled' };
 
 /** A patch that may be due, and how to get hold of it, verified. */
 export interface Prospect extends Candidate {
@@ -62,13 +66,16 @@ async function bring(
   const at = run.now().toISOString();
   using log = kernel.openLog();
   const lock = { module, version, kernel: machine.kernel, bootId: machine.bootId, at, attempt };
+  const began = run.now();
   await apply(run, patch, lock);
+  const appliedAt = run.now();
 
   const applied: AppliedPatch = {
     ...{ version, module, releasedAt, fixes },
     kernel: machine.kernel,
     sha256: prospect.sha256,
-    appliedAt: run.now().toISOString(),
+    appliedAt: appliedAt.toISOString(),
+    transitionSeconds: Math.max(0, (appliedAt.getTime() - began.getTime()) / 1000),
     bootId: machine.bootId,
   };
   const now: Remembered = {

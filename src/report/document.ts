@@ -48,6 +48,8 @@ export interface StatusDocument {
   fixes: Fix[];
   /** The kernel is changing between two patches, or between one and none. */
   inTransition: boolean;
+  /** How long it took to put the patch in that is there now. */
+  transitionSeconds: number | undefined;
   support: Support;
   upgradeRequiredDate: string | undefined;
   tier: string | undefined;
@@ -104,6 +106,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     version: inKernel && patch !== undefined ? patch.version : '',
     fixes: inKernel && patch !== undefined ? patch.fixes : [],
     inTransition: livePatches.some((one) => one.inTransition),
+    transitionSeconds: inKernel ? patch?.transitionSeconds : undefined,
     support: advice?.support ?? 'unknown',
     upgradeRequiredDate: advice?.upgradeRequiredDate,
     tier: remembered.advice?.tier,

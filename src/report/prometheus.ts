@@ -36,6 +36,9 @@ export function renderPrometheus(document: StatusDocument): string {
     metric('transition_in_progress', 'Whether the kernel is changing between two live patches.', [
       number(document.inTransition),
     ]),
+    metric('transition_seconds', 'How long the last transition took.', [
+      ...(document.transitionSeconds === undefined ? [] : [[{}, document.transitionSeconds] as Sample]),
+    ]),
   ]
     .flat()
     .join('\n');

@@ -36,6 +36,7 @@ const RecordSchema = v.object({
       releasedAt: Time,
       fixes: FixList,
       appliedAt: Time,
+      transitionSeconds: v.optional(v.number()),
       bootId: v.string(),
       bug: v.optional(v.boolean()),
     }),

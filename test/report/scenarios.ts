@@ -18,6 +18,7 @@ const PATCH: AppliedPatch = {
     { name: 'CVE-2016-0002', description: 'A race.', bug: '', patched: false },
   ],
   appliedAt: '2026-11-22T11:00:00Z',
+  transitionSeconds: 1.5,
   bootId: MACHINE.bootId,
 };
 
