@@ -1,5 +1,6 @@
 import { Config } from './commands/config.ts';
 import { Disable } from './commands/disable.ts';
+import { Doctor } from './commands/doctor.ts';
 import { Enable } from './commands/enable.ts';
 import { History } from './commands/history.ts';
 import { KernelUpgradeRequired } from './commands/kernel-upgrade-required.ts';
@@ -11,6 +12,7 @@ import { Status } from './commands/status.ts';
 export const COMMANDS = {
   config: Config,
   disable: Disable,
+  doctor: Doctor,
   enable: Enable,
   history: History,
   'kernel-upgrade-required': KernelUpgradeRequired,

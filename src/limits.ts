@@ -91,6 +91,8 @@ export const LIMITS = {
   store: {
     /** Config with some PEM bundles, a record with a thousand fixes. */
     fileBytes: 4 * MiB,
+    /** The field's largest patch files, several times over. */
+    freeBytes: 64 * MiB,
     /** A year of a patch a day is under 100 KiB; a second file keeps what rotation moves. */
     historyBytes: 256 * KiB,
     /** For collectors that come by now and then: some ten thousand events, in so many files. */

@@ -11,7 +11,12 @@ import { logLevel, voice } from './real-world.ts';
 export async function main(argv: string[], root: string): Promise<void> {
   try {
     if (argv[0] === '--version') process.stdout.write(`canonical-livepatch version ${manifest.version}\n`);
-    else await run(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, { root });
+    else
+      await run(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, {
+        root,
+        userPlugins: false,
+        devPlugins: false,
+      });
     await flush();
   } catch (error) {
     process.exitCode = report(error);

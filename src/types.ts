@@ -282,3 +282,12 @@ export interface LivepatchEvent {
 }
 
 export type PastEvent = LivepatchEvent & { at: string };
+
+/** What a check of this machine found; see operations/doctor.ts. */
+export interface Finding {
+  check: string;
+  verdict: 'ok' | 'wrong' | 'unknown';
+  found: string;
+  /** What to do next; there whenever something is wrong. */
+  next?: string;
+}

@@ -4,6 +4,7 @@ import { type ConfigFile, configFile } from './config.ts';
 import { type CrashLocks, crashLocks } from './crash-locks.ts';
 import { type Events, events } from './events.ts';
 import { ensureDirectory, isMissing, storageError } from './files.ts';
+import { type StoreHealth, storeHealth } from './health.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
@@ -18,6 +19,8 @@ export interface Store {
   payloads: Payloads;
   locks: CrashLocks;
   events: Events;
+  /** Whether what we keep is kept well. */
+  health(): StoreHealth;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
@@ -34,6 +37,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     payloads: payloads(paths.patches),
     locks: crashLocks(paths.locks),
     events: events(paths),
+    health: () => storeHealth(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
     async lock(who) {
       makeDirectories(paths);
