@@ -1,4 +1,3 @@
-import { flush } from '@oclif/core/flush';
 import { run } from '@oclif/core/run';
 import manifest from '../package.json' with { type: 'json' };
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
@@ -9,6 +8,8 @@ import { logLevel, voice } from './real-world.ts';
  * status of errors.ts; never a stack trace.
  */
 export async function main(argv: string[], root: string): Promise<void> {
+  // Where no promise is there to carry it: stdout on a full disk, say. A pipe that was closed is no error of ours.
+  process.on('uncaughtException', (error) => process.exit(report(error)));
   try {
     if (argv[0] === '--version') process.stdout.write(`canonical-livepatch version ${manifest.version}\n`);
     else
@@ -17,7 +18,6 @@ export async function main(argv: string[], root: string): Promise<void> {
         userPlugins: false,
         devPlugins: false,
       });
-    await flush();
   } catch (error) {
     process.exitCode = report(error);
   }

@@ -33,8 +33,8 @@ function exposed(path: string, most: number): { path: string; mend: string }[] {
   if (stat === undefined) return [];
   const mode = most.toString(8);
   if (stat.isSymbolicLink()) return [{ path, mend: `rm ${path}` }];
-  // Whoever runs us: root, but in a test.
-  if (stat.uid !== (process.geteuid?.() ?? 0)) return [{ path, mend: `chown root:root ${path}` }];
+  // Only who is root can have made them root's.
+  if (process.geteuid?.() === 0 && stat.uid !== 0) return [{ path, mend: `chown root:root ${path}` }];
   return (stat.mode & 0o777 & ~most) === 0 ? [] : [{ path, mend: `chmod ${mode} ${path}` }];
 }
 
