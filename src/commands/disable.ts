@@ -14,11 +14,10 @@ export class Disable extends LivepatchCommand {
     const { flags } = await this.parse(Disable);
     const { disable } = await import('../operations/disable.ts');
     const { machineToken, serverNotTold, stillPatched } = await disable(this.rootWorld(), flags);
-    if (serverNotTold !== undefined)
-      this.logToStderr(`warning: the server could not be told: ${serverNotTold}`);
+    if (serverNotTold !== undefined) this.warnOf(`the server could not be told: ${serverNotTold}`);
     if (stillPatched !== undefined)
-      this.logToStderr(`patch ${stillPatched} stays in the kernel until the next boot`);
-    this.log(
+      this.warnOf(`patch ${stillPatched} stays in the kernel until the next boot`);
+    this.print(
       machineToken === undefined
         ? 'Machine is not enabled; there was nothing to disable.'
         : `Successfully disabled device. Removed machine-token: ${machineToken}`,

@@ -1,9 +1,11 @@
 import type { LivePatch, Machine, Mode } from '../types.ts';
+import { type Host, readHost } from './host.ts';
 import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } from './livepatches.ts';
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
 import { insertModule, moduleRefcount, removeModule } from './modules.ts';
+import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
@@ -11,6 +13,10 @@ export interface Kernel {
   machine(): Machine;
   /** The kill switch; never throws. */
   mode(): Mode;
+  /** What decides whether a module is taken at all; never throws. */
+  security(): KernelSecurity;
+  /** What is around us; never throws. */
+  host(): Promise<Host>;
   /** @returns undefined when this kernel cannot be live-patched at all. */
   livePatches(): LivePatch[] | undefined;
   /** Whether a module is loaded, live patch or not. */
@@ -51,6 +57,8 @@ export function linuxKernel(root = '/'): Kernel {
   return {
     machine: () => readMachine(root),
     mode: () => readMode(root),
+    security: () => readSecurity(root),
+    host: () => readHost(process.env),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
     replacedFunctions: (name) => replacedFunctions(root, name),

@@ -3,10 +3,15 @@ import { LIMITS } from '../limits.ts';
 import { type Candidate, decide, hold } from '../patch/policy.ts';
 import type { AppliedPatch, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, retire, watch } from './apply.ts';
+import { noteFailure } from './note.ts';
 import type { Run } from './world.ts';
 
 /** What a run came to. */
-export type Outcome = Exclude<Decision, { action: 'apply' }> | { action: 'applied'; patch: AppliedPatch };
+export type Outcome =
+  | Exclude<Decision, { action: 'apply' }>
+  | { action: 'applied'; patch: AppliedPatch }
+  /** Only the timer's and the boot's run: it is not time yet, or there is nothing to do on this machine. */
+  | { action: 'keep'; why: 'not-due' | 'not-enabled' };
 
 /** A patch that may be due, and how to get hold of it, verified. */
 export interface Prospect extends Candidate {
@@ -26,21 +31,26 @@ export async function carryOut(
 ): Promise<Outcome> {
   const decision = decide(situation(run, remembered, prospect));
   if (prospect === undefined || decision.action !== 'apply') {
-    const held = decision.action === 'hold' ? decision.hold : undefined;
-    run.store.record.write({ ...remembered, held, failure: undefined });
+    if (decision.action === 'hold') return holdBack(run, remembered, decision.hold);
+    run.store.record.write({ ...remembered, held: undefined, failure: undefined });
     return decision as Outcome;
   }
   try {
     const patch = await prospect.open();
     if (run.mode.apply) return await bring(run, remembered, prospect, patch, decision.attempt);
-    const held = heldByMode(run, prospect);
-    run.store.record.write({ ...remembered, held, failure: undefined });
-    return { action: 'hold', hold: held };
+    return holdBack(run, remembered, heldByMode(run, prospect));
   } catch (error) {
+    noteFailure(run, prospect.version, error);
     if (error instanceof LivepatchError && error.code === 'kernel-bug') throw error;
     run.store.record.write({ ...remembered, held: undefined, failure: failureOf(run, prospect, error) });
     throw error;
   }
+}
+
+function holdBack({ store }: Run, remembered: Remembered, held: Hold): Outcome {
+  store.record.write({ ...remembered, held, failure: undefined });
+  store.events.add({ what: 'held', version: held.version, why: held.why, message: held.message });
+  return { action: 'hold', hold: held };
 }
 
 /** Into the kernel, onto the record, and under watch. */
@@ -56,13 +66,16 @@ async function bring(
   const at = run.now().toISOString();
   using log = kernel.openLog();
   const lock = { module, version, kernel: machine.kernel, bootId: machine.bootId, at, attempt };
+  const began = run.now();
   await apply(run, patch, lock);
+  const appliedAt = run.now();
 
   const applied: AppliedPatch = {
     ...{ version, module, releasedAt, fixes },
     kernel: machine.kernel,
     sha256: prospect.sha256,
-    appliedAt: run.now().toISOString(),
+    appliedAt: appliedAt.toISOString(),
+    transitionSeconds: Math.max(0, (appliedAt.getTime() - began.getTime()) / 1000),
     bootId: machine.bootId,
   };
   const now: Remembered = {
@@ -74,6 +87,7 @@ async function bring(
   };
   store.record.write(now);
   store.payloads.keepOnly(prospect.sha256);
+  store.events.add({ what: 'applied', version, replaced: replacedBy(applied, remembered.patch) });
   await retire(run, remembered.patch, module);
 
   if (await watch(run, lock, log.read)) {
@@ -81,6 +95,14 @@ async function bring(
     throw kernelBug(version, store.locks.pathOf(module, version));
   }
   return { action: 'applied', patch: applied };
+}
+
+/** The patch that stood in this kernel since this boot, if another one did. */
+function replacedBy(
+  { bootId, version }: AppliedPatch,
+  previous: AppliedPatch | undefined,
+): string | undefined {
+  return previous?.bootId === bootId && previous.version !== version ? previous.version : undefined;
 }
 
 function situation(

@@ -26,7 +26,10 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   const inKernel =
     patch !== undefined && (world.kernel.livePatches() ?? []).some(({ name }) => name === patch.module);
   // First, so that a kernel that does not let go leaves everything as it was.
-  if (options.unpatch && patch !== undefined) await reach(world, 'gone', patch.module);
+  if (options.unpatch && patch !== undefined) {
+    await reach(world, 'gone', patch.module);
+    if (inKernel) store.events.add({ what: 'reverted', version: patch.version });
+  }
   const stays = inKernel && !options.unpatch ? patch : undefined;
 
   const machineToken = store.token.read();
@@ -34,6 +37,7 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   store.token.remove();
   store.payloads.keepOnly(undefined);
   store.record.write({ patch: stays });
+  if (machineToken !== undefined) store.events.add({ what: 'disabled' });
   return { machineToken, stillPatched: stays?.version, serverNotTold };
 }
 

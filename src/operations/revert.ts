@@ -19,5 +19,6 @@ export async function revert(world: World): Promise<string> {
   }
   await reach(run, 'gone', patch.module);
   run.store.record.write({ ...remembered, reverted: patch.version });
+  run.store.events.add({ what: 'reverted', version: patch.version });
   return patch.version;
 }

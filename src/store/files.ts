@@ -117,6 +117,12 @@ export function syncDirectory(path: string): void {
 
 export function storageError(what: string, path: string, cause: unknown): LivepatchError {
   if (cause instanceof LivepatchError) return cause;
+  if (hasErrno(cause, 'EACCES')) {
+    return new LivepatchError('no-permission', `only root may ${what} ${path}`, {
+      hint: "Run it with 'sudo'.",
+      cause,
+    });
+  }
   return new LivepatchError('storage', `cannot ${what} ${path}: ${messageOf(cause)}`, { cause });
 }
 

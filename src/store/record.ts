@@ -23,7 +23,9 @@ const HOLD_REASONS = [
 const RecordSchema = v.object({
   schema: v.literal(SCHEMA),
   lastCheck: v.optional(v.object({ at: Time, error: v.optional(v.string()) })),
-  lastGoodCheck: v.optional(v.object({ at: Time, serial: v.number(), issuedAt: Time })),
+  lastGoodCheck: v.optional(
+    v.object({ at: Time, serial: v.number(), issuedAt: Time, kernel: v.optional(KernelVersion) }),
+  ),
   advice: v.optional(AdviceSchema),
   patch: v.optional(
     v.object({
@@ -34,6 +36,7 @@ const RecordSchema = v.object({
       releasedAt: Time,
       fixes: FixList,
       appliedAt: Time,
+      transitionSeconds: v.optional(v.number()),
       bootId: v.string(),
       bug: v.optional(v.boolean()),
     }),

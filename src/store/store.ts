@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CrashLocks, crashLocks } from './crash-locks.ts';
+import { type Events, events } from './events.ts';
 import { ensureDirectory, isMissing, storageError } from './files.ts';
+import { type StoreHealth, storeHealth } from './health.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
@@ -16,6 +18,9 @@ export interface Store {
   record: RecordFile;
   payloads: Payloads;
   locks: CrashLocks;
+  events: Events;
+  /** Whether what we keep is kept well. */
+  health(): StoreHealth;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
@@ -31,6 +36,8 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     record: recordFile(paths),
     payloads: payloads(paths.patches),
     locks: crashLocks(paths.locks),
+    events: events(paths),
+    health: () => storeHealth(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
     async lock(who) {
       makeDirectories(paths);

@@ -49,6 +49,8 @@ export function fakeKernel(): FakeKernel {
     deeds,
     machine: () => machine,
     mode: () => mode,
+    security: () => ({ lockdown: 'none', secureBoot: false, modulesDisabled: false, tainted: 0 }),
+    host: async () => ({ isRoot: true, missingInterfaces: undefined, timer: true }),
     quiet: async () => {},
     replacedFunctions: () => ['version_proc_show'],
     openLog: () => ({ read: () => said.splice(0), [Symbol.dispose]: () => {} }),
