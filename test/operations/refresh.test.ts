@@ -78,8 +78,10 @@ describe('refresh', () => {
     );
     expect(modes.sort()).toEqual([
       'config 600',
+      'history 700',
       'last-check 600',
       'locks 700',
+      'logs 700',
       'machine-token 600',
       'patches 700',
       'payload 600',
