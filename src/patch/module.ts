@@ -20,7 +20,7 @@ const ARCHITECTURES: Readonly<Record<number, { name: Architecture; littleEndian:
   62: { name: 'amd64', littleEndian: true },
   183: { name: 'arm64', littleEndian: true },
 };
-const MAGIC = Buffer.from('\x7fELF', 'latin1');
+const MAGIC = Buffer.from('\x7fELF');
 const ELFCLASS64 = 2;
 const ELFDATA2LSB = 1;
 const ELFDATA2MSB = 2;
@@ -147,7 +147,7 @@ function readOwnName(thisModule: Uint8Array): string {
 /** A string that must end within `bytes`. */
 function readString(bytes: Uint8Array, start: number): string {
   const end = bytes.indexOf(0, start);
-  if (start >= bytes.length || end === -1) throw invalid('a string in it has no end');
+  if (end === -1) throw invalid('a string in it has no end');
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
 

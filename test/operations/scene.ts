@@ -70,7 +70,12 @@ export async function startScene(
     kernel,
     store,
     connect: async (config) =>
-      livepatchServer(config, '1.2.3', { env: {}, pause: async () => {}, ...options.network }),
+      livepatchServer(config, '1.2.3', {
+        env: {},
+        pause: async () => {},
+        tell: (step) => told.push(step),
+        ...options.network,
+      }),
     now: () => new Date(),
     sleep: async () => {},
     progress: (step) => told.push(step),

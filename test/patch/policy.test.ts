@@ -55,6 +55,17 @@ describe('what is due', () => {
     ['the patch that stands', inKernel, 'already-applied'],
     ['the patch of before the boot', { applied: applied({ bootId: 'before' }) }, 'apply 1'],
     ['the patch that somebody took out', { applied: applied() }, 'apply 1'],
+    [
+      'the patch of before the boot, though one of its name is there',
+      { ...inKernel, applied: applied({ bootId: 'before' }) },
+      'apply 1',
+    ],
+    [
+      'the patch that another took the place of',
+      { applied: applied(), livePatches: [{ ...holds, name: 'other' }] },
+      'apply 1',
+    ],
+    ['the patch that is disabled', { ...inKernel, livePatches: [{ ...holds, enabled: false }] }, 'apply 1'],
     ['the patch in transition', { ...inKernel, livePatches: [{ ...holds, inTransition: true }] }, 'apply 1'],
     ['a newer one', { ...inKernel, candidate: newer }, 'apply 1'],
 
