@@ -7,6 +7,7 @@ import { KernelUpgradeRequired } from './commands/kernel-upgrade-required.ts';
 import { Refresh } from './commands/refresh.ts';
 import { Revert } from './commands/revert.ts';
 import { Status } from './commands/status.ts';
+import { Verify } from './commands/verify.ts';
 
 /** Every command, by the word a person types; oclif reads this (package.json, `oclif.commands`). */
 export const COMMANDS = {
@@ -19,4 +20,5 @@ export const COMMANDS = {
   refresh: Refresh,
   revert: Revert,
   status: Status,
+  verify: Verify,
 };
