@@ -19,6 +19,7 @@ export function realWorld(clientVersion: string): World {
     sleep: async (milliseconds) => void (await setTimeout(milliseconds)),
     progress: voice.step,
     transferred: voice.transferred,
+    warn,
   };
 }
 
@@ -35,6 +36,11 @@ export const voice = openVoice({
   level: () => logLevel(),
   clock: () => performance.now(),
 });
+
+/** Nothing failed, and still it should be known. */
+export function warn(text: string): void {
+  voice.log('warning', `warning: ${text}`);
+}
 
 /** From now on the log-level of the configuration counts: a timer called. */
 export function nobodyWatches(): void {

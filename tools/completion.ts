@@ -44,7 +44,7 @@ ${perCommand.join('\n')}
   fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
-complete -F _canonical_livepatch ${BIN}
+complete -o default -F _canonical_livepatch ${BIN}
 `;
 }
 
@@ -52,11 +52,16 @@ function zsh(entries: readonly Entry[]): string {
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const plain = (text: string) => text.replaceAll(/[[\]:]/g, '\\$&');
   const commands = entries.map(({ name, summary }) => `    ${quoted(`${name}:${plain(summary)}`)}`);
-  const cases = entries.map(({ flags, name }) => {
+  const cases = entries.map(({ args, flags, name }) => {
     const specs = flags.map(({ name: flag, options, summary }) =>
       quoted(`--${flag}[${plain(summary)}]${options.length > 0 ? `:value:(${options.join(' ')})` : ''}`),
     );
-    const rest = name === 'config' ? [quoted(`*:key:(${keys.map((key) => `${key}=`).join(' ')})`)] : [];
+    const rest =
+      name === 'config'
+        ? [quoted(`*:key:(${keys.map((key) => `${key}=`).join(' ')})`)]
+        : args.some((arg) => arg.name === 'files')
+          ? [quoted('*:file:_files')]
+          : [];
     return `    ${name}) _arguments ${[...specs, ...rest].join(' ')} ;;`;
   });
   return `#compdef ${BIN}
@@ -89,6 +94,9 @@ function fish(entries: readonly Entry[]): string {
         `complete -c ${BIN} -n '__fish_seen_subcommand_from ${name}' -l ${flag}${options.length > 0 ? ` -x -a ${quoted(options.join(' '))}` : ''} -d ${quoted(about)}`,
     ),
   ]);
+  const files = entries
+    .filter(({ args }) => args.some(({ name }) => name === 'files'))
+    .map(({ name }) => `complete -c ${BIN} -n '__fish_seen_subcommand_from ${name}' -F`);
   const settings = `complete -c ${BIN} -n '__fish_seen_subcommand_from config' -a ${quoted(keys.map((key) => `${key}=`).join(' '))}`;
-  return `# generated from the commands of ${BIN}\ncomplete -c ${BIN} -f\n${[...lines, settings].join('\n')}\n`;
+  return `# generated from the commands of ${BIN}\ncomplete -c ${BIN} -f\n${[...lines, ...files, settings].join('\n')}\n`;
 }

@@ -21,11 +21,6 @@ export abstract class LivepatchCommand extends Command {
     return realWorld(this.config.version);
   }
 
-  /** To whoever runs this: nothing failed, and still it should be known. */
-  protected warnOf(text: string): void {
-    voice.log('warning', `warning: ${text}`);
-  }
-
   /** For what only root can do. @throws LivepatchError `no-permission` */
   protected rootWorld(): World {
     if (process.getuid?.() !== 0) {

@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { warn } from '../real-world.ts';
 import { LivepatchCommand } from './base.ts';
 
 export class Disable extends LivepatchCommand {
@@ -14,9 +15,8 @@ export class Disable extends LivepatchCommand {
     const { flags } = await this.parse(Disable);
     const { disable } = await import('../operations/disable.ts');
     const { machineToken, serverNotTold, stillPatched } = await disable(this.rootWorld(), flags);
-    if (serverNotTold !== undefined) this.warnOf(`the server could not be told: ${serverNotTold}`);
-    if (stillPatched !== undefined)
-      this.warnOf(`patch ${stillPatched} stays in the kernel until the next boot`);
+    if (serverNotTold !== undefined) warn(`the server could not be told: ${serverNotTold}`);
+    if (stillPatched !== undefined) warn(`patch ${stillPatched} stays in the kernel until the next boot`);
     this.print(
       machineToken === undefined
         ? 'Machine is not enabled; there was nothing to disable.'

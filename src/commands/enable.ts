@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { LivepatchError } from '../errors.ts';
-import { voice } from '../real-world.ts';
+import { voice, warn } from '../real-world.ts';
 import { Secret } from '../secret.ts';
 import { LivepatchCommand } from './base.ts';
 import { outcomeSentence } from './outcome.ts';
@@ -32,7 +32,7 @@ export class Enable extends LivepatchCommand {
       `Successfully enabled device. Using machine-token: ${flags['show-secrets'] ? machineToken.reveal() : machineToken}`,
     );
     // The machine is enabled, and the next refresh tries again: no failure of this command.
-    if (first instanceof LivepatchError) this.warnOf(first.message);
+    if (first instanceof LivepatchError) warn(first.message);
     else voice.log('notice', outcomeSentence(first));
   }
 }

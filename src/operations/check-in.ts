@@ -75,7 +75,7 @@ function warnOfClock(world: World, { issuedAt }: Answer): void {
   const skew = Date.parse(issuedAt) - world.now().getTime();
   if (Math.abs(skew) <= LIMITS.network.clockSkew) return;
   const minutes = Math.round(Math.abs(skew) / 60_000);
-  world.progress(
+  world.warn(
     `the server's clock is ${minutes} minutes ${skew > 0 ? 'ahead of' : 'behind'} ours: check this machine's clock`,
   );
 }

@@ -14,7 +14,7 @@ export async function configure(world: World, changes: Record<string, string>): 
   if ('remote-server' in changes) await requireAnswer(world, changes);
   store.config.update(changes);
   store.events.add({ what: 'configured', keys: Object.keys(changes) });
-  for (const warning of warningsOf(store.config.read())) world.progress(`warning: ${warning}`);
+  for (const warning of warningsOf(store.config.read())) world.warn(warning);
 }
 
 async function requireAnswer({ connect, kernel, progress, store }: World, changes: Record<string, string>) {

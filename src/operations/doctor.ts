@@ -2,7 +2,7 @@ import { LivepatchError, messageOf } from '../errors.ts';
 import type { Host } from '../kernel/host.ts';
 import type { KernelSecurity } from '../kernel/security.ts';
 import { LIMITS } from '../limits.ts';
-import { lookUp } from '../remote/look-up.ts';
+import { lookUp, proxyOf } from '../remote/look-up.ts';
 import type { Config, Finding, LivePatch, Remembered } from '../types.ts';
 import { trustAnchors } from './open-payload.ts';
 import type { World } from './world.ts';
@@ -58,8 +58,19 @@ export async function doctor(world: World): Promise<Finding[]> {
     server: config instanceof LivepatchError ? 'not asked' : await askServer(world, config),
   };
   const findings: Finding[] = [];
-  for (const [check, look] of Object.entries(CHECKS)) findings.push({ check, ...(await look(patient)) });
+  for (const [check, look] of Object.entries(CHECKS)) {
+    findings.push({ check, ...(await verdictOf(look, patient)) });
+  }
   return findings;
+}
+
+/** A check that fails has found something: a proxy in the environment, say, that is none. */
+async function verdictOf(look: Check, patient: Patient): Promise<Verdict> {
+  try {
+    return await look(patient);
+  } catch (error) {
+    return failed(asFailure(error), 'Correct it.');
+  }
 }
 
 async function askServer(world: World, config: Config): Promise<Patient['server']> {
@@ -230,17 +241,13 @@ async function dns({ config }: Patient): Promise<Verdict> {
 function proxy({ config, server: answer }: Patient): Verdict {
   if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
   const used = proxyOf(config);
-  if (used === undefined) return ok('none is configured');
+  if (used === undefined) return ok('none is used');
   // The origin alone: a proxy's address may hold a password.
   if (answer === 'answered') return ok(`the server answers through ${used.host}`);
   return wrong(
     `the server was not reached through ${used.host}`,
     'Check https-proxy, http-proxy and no-proxy.',
   );
-}
-
-function proxyOf({ httpProxy, httpsProxy, remoteServer }: Config): URL | undefined {
-  return URL.parse(remoteServer.protocol === 'https:' ? httpsProxy : httpProxy) ?? undefined;
 }
 
 function tls({ config, server: answer }: Patient): Verdict {

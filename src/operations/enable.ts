@@ -24,7 +24,7 @@ export async function enable(world: World, authToken: Secret): Promise<Enabled> 
   if (run.store.token.exists()) throw alreadyEnabled();
   if (!run.mode.contact) throw heldBack(run);
   const server = await run.connect(run.config);
-  for (const warning of warningsOf(run.config)) run.progress(`warning: ${warning}`);
+  for (const warning of warningsOf(run.config)) run.warn(warning);
   run.progress(`registering with ${run.config.remoteServer.origin}`);
   await requireSupport(run, server);
   const machineToken = await register(run, server, authToken);

@@ -25,6 +25,9 @@ const UPGRADE: Remembered = {
   advice: { support: 'kernel-upgrade-required', tier: 'stable', upgradeRequiredDate: '2026-10-01' },
 };
 
+/** All verbs but the one that takes any number of arguments. */
+const COUNTING = VERBS.filter((verb) => verb !== 'verify');
+
 /** Of every verb, the status that a wrong command line ends with; the one whose status is an answer has its own. */
 const usage = (verb: string) => (verb === 'kernel-upgrade-required' ? 3 : 64);
 
@@ -37,7 +40,7 @@ describe.each(VERBS)('%s', (verb) => {
     });
   });
 
-  it('refuses arguments too many', async () => {
+  it.runIf(COUNTING.includes(verb))('refuses arguments too many', async () => {
     const said: Record<string, string> = {
       config: 'only one key can be shown at a time\n',
       enable: `Unexpected argument: y\n${SEE_HELP}`,
@@ -228,14 +231,14 @@ describe('refresh when the server is not there', () => {
     const failure =
       /livepatch check failed: POST request to "https:\/\/127\.0\.0\.1:1\/v1\/client\/[0-9a-f]{32}\/updates" failed/;
     expect(stderr).toMatch(failure);
+    expect(stderr).not.toContain('caused by: ');
     const shown = await run(['status', '--format', 'humane']);
     expect(shown.stdout).toMatch(new RegExp(`^server check-in: failed: ${failure.source}$`, 'm'));
   });
 
-  it('tells the cause only when it is asked to', async () => {
+  it('tells the cause when it is asked to', async () => {
     const { run, store } = await machine(CHECKED);
     store.config.update({ 'remote-server': NOWHERE });
-    expect((await run(['refresh'])).stderr).not.toContain('caused by: ');
     expect((await run(['refresh', '--debug'])).stderr).toContain('caused by: ');
     store.config.update({ 'log-level': 'debug' });
     const { stderr } = await run(['refresh']);

@@ -9,13 +9,13 @@ import { temporaryDirectory } from '../temporary.ts';
 const BIN = join(import.meta.dirname, '../../bin/canonical-livepatch.js');
 
 /** How a command ended, and what it printed. */
-export interface Ended {
+interface Ended {
   status: number | null;
   stdout: string;
   stderr: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   env?: Record<string, string>;
   /** Run by somebody who is not root. */
   asNobody?: boolean;

@@ -78,7 +78,7 @@ describe('enable', () => {
       error,
     );
     expect(existsSync(join(scene.common, 'machine-token'))).toBe(false);
-    // That somebody tried is no state.
+    // That it was denied is history.
     expect(readdirSync(scene.data).filter((name) => name !== 'history')).toEqual([]);
     expect(readdirSync(join(scene.common, 'patches'))).toEqual([]);
     expect(scene.kernel.deeds).toEqual([]);

@@ -79,6 +79,7 @@ export async function startScene(
     now: () => new Date(),
     sleep: async () => {},
     progress: (step) => told.push(step),
+    warn: (text) => told.push(`warning: ${text}`),
   };
   return {
     world,
