@@ -3,7 +3,7 @@ import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } f
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, moduleRefcount, removeModule } from './modules.ts';
+import { insertModule, loadedModules, moduleRefcount, removeModule } from './modules.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
@@ -15,6 +15,8 @@ export interface Kernel {
   livePatches(): LivePatch[] | undefined;
   /** Whether a module is loaded, live patch or not. */
   isLoaded(name: string): boolean;
+  /** The names of all modules that are loaded, or built in. */
+  modules(): string[];
   /** The functions that a live patch replaces; empty when there is no such patch. */
   replacedFunctions(name: string): string[];
   /** Opens the kernel log at its end. */
@@ -53,6 +55,7 @@ export function linuxKernel(root = '/'): Kernel {
     mode: () => readMode(root),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
+    modules: () => loadedModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),
     insert: (fd) => insertModule(fd),

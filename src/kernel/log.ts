@@ -56,7 +56,8 @@ export function findBug(
   module: string,
   functions: readonly string[],
 ): string[] | undefined {
-  const culprits = [`[${module}]`, ...functions.map((name) => `${name}+0x`)];
+  // A kernel may print a module's build id beside its name (CONFIG_STACKTRACE_BUILD_ID).
+  const culprits = [`[${module}]`, `[${module} `, ...functions.map((name) => `${name}+0x`)];
   for (const [index, line] of lines.entries()) {
     if (!BUG.test(line)) continue;
     const rest = lines.slice(index);

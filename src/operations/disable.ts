@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.ts';
 import type { Secret } from '../secret.ts';
 import { reach } from './reach.ts';
+import { recover } from './recover.ts';
 import type { World } from './world.ts';
 
 /** What became of the machine: whose token was removed, what still patches its kernel, whether the server knows. */
@@ -22,6 +23,8 @@ export interface Disabled {
 export async function disable(world: World, options: { unpatch: boolean }): Promise<Disabled> {
   const { store } = world;
   using _lock = await store.lock('disable');
+  // Nothing that is broken may keep a machine from being disabled.
+  await recover(world).catch((error) => world.progress(messageOf(error)));
   const { patch } = store.record.read();
   const inKernel =
     patch !== undefined && (world.kernel.livePatches() ?? []).some(({ name }) => name === patch.module);

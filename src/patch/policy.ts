@@ -62,13 +62,15 @@ export function hold(candidate: Candidate, why: HoldReason, message: string): Ho
   return { version: candidate.version, why, message, missed };
 }
 
-/** The kernel holds this very patch, and says so itself. */
-function stands(candidate: Candidate, { applied, livePatches, machine }: Situation): boolean {
+/** The kernel holds this very patch, and says so itself; and it has settled, or else it is to be gone on with. */
+function stands({ version }: Candidate, { applied, livePatches, locks, machine }: Situation): boolean {
   if (applied === undefined || applied.bootId !== machine.bootId) return false;
+  const lock = lockOf(version, locks, machine.kernel);
+  if (lock?.bootId === machine.bootId && lock.trace === undefined) return false;
   const inKernel = livePatches.some(
     ({ name, enabled, inTransition }) => name === applied.module && enabled && !inTransition,
   );
-  return inKernel && applied.version === candidate.version;
+  return inKernel && applied.version === version;
 }
 
 function blocklisted({ version }: Candidate, { blocklist }: Situation): ReturnType<Rule> {
@@ -105,17 +107,19 @@ function tooYoung({ releasedAt, version }: Candidate, { config, now }: Situation
 function crashed({ version }: Candidate, situation: Situation): ReturnType<Rule> {
   const { cleanSeconds, locks, machine, retryBlocked } = situation;
   if (retryBlocked) return undefined;
-  const ruling = ruleOn(lockOf(version, locks, machine.kernel), machine, cleanSeconds);
-  if (ruling.ruling === 'go') return undefined;
+  const lock = lockOf(version, locks, machine.kernel);
+  const ruling = ruleOn(lock, machine, cleanSeconds);
+  if (lock === undefined || ruling.ruling === 'go') return undefined;
+  const told = `(its lock is locks/${lock.module}_${version})`;
   if (ruling.ruling === 'not-yet') {
     return [
       'not-yet',
-      `the machine went down while patch ${version} was being applied; it is tried once more after ${ruling.uptimeSeconds / 60} minutes of uptime`,
+      `the machine went down while patch ${version} was being applied; it is tried once more after ${ruling.uptimeSeconds / 60} minutes of uptime ${told}`,
     ];
   }
   return ruling.why === 'crashed'
-    ? ['crashed', `the machine went down twice while patch ${version} was being applied`]
-    : ['kernel-bug', `the kernel found a bug in patch ${version}`];
+    ? ['crashed', `the machine went down twice while patch ${version} was being applied ${told}`]
+    : ['kernel-bug', `the kernel found a bug in patch ${version} ${told}`];
 }
 
 function reverted({ version }: Candidate, situation: Situation): ReturnType<Rule> {

@@ -23,6 +23,10 @@ export interface StatusDocument {
   /** Of the patch that is in the kernel; empty when none is. */
   version: string;
   fixes: Fix[];
+  /** What else patches the kernel, or lies loaded in it: left over from a patch that was replaced, or not ours. */
+  others: string[];
+  /** Why nothing is remembered, when the record cannot be understood. */
+  recordError: string | undefined;
   support: Support;
   upgradeRequiredDate: string | undefined;
   tier: string | undefined;
@@ -35,6 +39,8 @@ export interface StatusSources {
   machine: Machine;
   livePatches: readonly LivePatch[];
   remembered: Remembered;
+  others: string[];
+  recordError: string | undefined;
   now: Date;
 }
 
@@ -43,6 +49,8 @@ export function statusDocument({
   machine,
   livePatches,
   remembered,
+  others,
+  recordError,
   now,
 }: StatusSources): StatusDocument {
   const { advice, lastCheck, patch } = remembered;
@@ -63,6 +71,8 @@ export function statusDocument({
     held: remembered.held,
     version: inKernel && patch !== undefined ? patch.version : '',
     fixes: inKernel && patch !== undefined ? patch.fixes : [],
+    others,
+    recordError,
     support: advice?.support ?? 'unknown',
     upgradeRequiredDate: advice?.upgradeRequiredDate,
     tier: advice?.tier,

@@ -14,6 +14,8 @@ export function renderHumane(document: StatusDocument, options: { verbose: boole
     ['kernel state', kernelState(document)],
     ['patch state', patchState(document)],
     ['patch version', document.version || undefined],
+    ['also in the kernel', document.others.join(', ') || undefined],
+    ['record', document.recordError],
     ['held back', document.held?.message],
     ['missed', document.held?.missed.join(', ') || undefined],
     ['tier', document.tier],

@@ -54,6 +54,7 @@ export function fakeKernel(): FakeKernel {
     openLog: () => ({ read: () => said.splice(0), [Symbol.dispose]: () => {} }),
     livePatches: () => patches.map((patch) => ({ ...patch })),
     isLoaded: (name) => loaded.has(name),
+    modules: () => [...loaded],
     async insert(fd) {
       const { name } = readModule(splitSignedModule(readFileSync(fd)).content);
       deeds.push(`insert ${name}`);

@@ -46,6 +46,8 @@ const document = (
         ? []
         : [{ name: 'lkp_x_121', enabled: true, inTransition: kernel === 'changes to it' }],
     remembered,
+    others: [],
+    recordError: undefined,
     now,
   });
 const failed = (code: string): Remembered => ({

@@ -78,6 +78,7 @@ function authenticateOwner(call: Call): StoredMachine {
 function advise(database: Database, { tier }: StoredMachine, { kernel, architecture }: CheckIn): Advice {
   const known = database.kernel(kernel, architecture);
   const patch = database.newestPatch(kernel, architecture, tier);
+  const blocked = database.blockedVersions(kernel, architecture);
   return {
     support: known?.support ?? 'unsupported',
     upgradeRequiredDate: known?.upgradeRequiredDate ?? undefined,
@@ -90,6 +91,7 @@ function advise(database: Database, { tier }: StoredMachine, { kernel, architect
       releasedAt: patch.releasedAt,
       fixes: patch.fixes,
     },
+    blocklist: blocked.length > 0 ? { patches: blocked } : undefined,
   };
 }
 

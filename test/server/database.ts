@@ -114,6 +114,9 @@ export function openDatabase(path: string) {
     SELECT * FROM patches WHERE kernel = :kernel AND architecture = :architecture AND blocklisted = 0`);
   const selectPatchFile = sqlite.prepare('SELECT * FROM patches WHERE file = :file AND blocklisted = 0');
   const updateBlocklisted = sqlite.prepare('UPDATE patches SET blocklisted = 1 WHERE version = :version');
+  const selectBlocked = sqlite.prepare(`
+    SELECT DISTINCT version FROM patches
+    WHERE kernel = :kernel AND architecture = :architecture AND blocklisted = 1`);
   const deletePatches = sqlite.prepare('DELETE FROM patches WHERE version = :version');
   const upsertKernel = sqlite.prepare(`
     INSERT OR REPLACE INTO kernels VALUES (:kernel, :architecture, :support, :upgradeRequiredDate)`);
@@ -173,6 +176,10 @@ export function openDatabase(path: string) {
 
     /** Ends every file of that version; how many there were. */
     blockVersion: (version: string) => Number(updateBlocklisted.run({ version }).changes),
+
+    /** The versions that were ended for a kernel. */
+    blockedVersions: (kernel: string, architecture: Architecture): string[] =>
+      selectBlocked.all({ kernel, architecture }).map(({ version }) => version as string),
 
     /** Forgets every file of that version, without a word against those who have it. */
     withdrawVersion(version: string): void {
