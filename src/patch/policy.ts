@@ -100,7 +100,8 @@ function tooNew({ releasedAt, version }: Candidate, { config }: Situation): Retu
 
 function tooYoung({ releasedAt, version }: Candidate, { config, now }: Situation): ReturnType<Rule> {
   const due = new Date(Date.parse(releasedAt) + config.patchDelay);
-  if (due <= now) return undefined;
+  // Without a delay the clock has no say: one that was set back must not hold a fix back.
+  if (config.patchDelay === 0 || due <= now) return undefined;
   return ['patch-delay', `patch ${version} waits for its patch-delay until ${due.toISOString()}`];
 }
 

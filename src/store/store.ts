@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CrashLocks, crashLocks } from './crash-locks.ts';
-import { ensureDirectory, isMissing, storageError } from './files.ts';
+import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
@@ -34,7 +34,15 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     shippedCertificates: () => certificatesIn(paths.keys),
     async lock(who) {
       makeDirectories(paths);
-      return takeRunLock(paths.runLock, who);
+      const lock = await takeRunLock(paths.runLock, who);
+      try {
+        for (const directory of [paths.common, paths.data, paths.locks]) sweep(directory);
+        sweep(paths.patches, /^\.|\.partial$/);
+        return lock;
+      } catch (error) {
+        lock[Symbol.dispose]();
+        throw error;
+      }
     },
   };
 }
