@@ -4,6 +4,7 @@ import { Enable } from './commands/enable.ts';
 import { Refresh } from './commands/refresh.ts';
 import { Revert } from './commands/revert.ts';
 import { Status } from './commands/status.ts';
+import { Verify } from './commands/verify.ts';
 
 /** Every command, by the word a person types; oclif reads this (package.json, `oclif.commands`). */
 export const COMMANDS = {
@@ -13,4 +14,5 @@ export const COMMANDS = {
   refresh: Refresh,
   revert: Revert,
   status: Status,
+  verify: Verify,
 };

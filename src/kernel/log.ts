@@ -36,7 +36,7 @@ function readRecords(fd: number): string[] {
     } catch (error) {
       if (hasErrno(error, 'EAGAIN')) return lines;
       // Records were overwritten before we came to them; go on with the next one that is there.
-      if (!hasErrno(error, 'EPIPE')) return lines;
+      if (!hasErrno(error, 'EPIPE')) throw error;
     }
   }
 }

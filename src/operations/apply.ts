@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.ts';
 import { findBug } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
+import { isUnsettled } from '../patch/crash-guard.ts';
 import { sameSeries } from '../patch/life-cycle.ts';
 import type { CrashLock, Patch } from '../types.ts';
 import { look, reach } from './reach.ts';
@@ -50,6 +51,13 @@ export async function retire(run: Run, module: string): Promise<void> {
   }
 }
 
+/** Lifts every lock of this boot that no bug keeps: the machine has outlived what they were written for. */
+export function liftAll({ machine, store }: Run): void {
+  for (const lock of store.locks.all()) {
+    if (isUnsettled(lock, machine)) store.locks.lift(lock.module, lock.version);
+  }
+}
+
 /**
  * Watches a patch for a while after its transition; then it has settled, and its lock is lifted. When the kernel finds
  * a bug in it meanwhile, the lock stays and keeps the trace.
@@ -61,7 +69,7 @@ export async function watch(run: Run, lock: CrashLock, spoken: () => string[] | 
   run.progress(`watching the kernel for ${LIMITS.kernel.settleTime / 1000} s`);
   await run.sleep(LIMITS.kernel.settleTime);
   const trace = findBug(spoken() ?? [], lock.module, kernel.replacedFunctions(lock.module));
-  if (trace === undefined) store.locks.lift(lock.module, lock.version);
+  if (trace === undefined) liftAll(run);
   else store.locks.write({ ...lock, trace });
   return trace !== undefined;
 }

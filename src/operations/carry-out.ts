@@ -1,6 +1,7 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { KernelLog } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
+import { isUnsettled } from '../patch/crash-guard.ts';
 import { type Candidate, decide, hold } from '../patch/policy.ts';
 import type { AppliedPatch, CrashLock, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, retire, watch } from './apply.ts';
@@ -46,7 +47,8 @@ export async function carryOut(
     rememberFailure(run, remembered, prospect, error);
     throw error;
   }
-  return confirm(run, remembered, prospect, patch, lock, log);
+  // Awaited here, for the log is closed at the end of this function.
+  return await confirm(run, remembered, prospect, patch, lock, log);
 }
 
 function leave({ store }: Run, remembered: Remembered, outcome: Outcome): Outcome {
@@ -61,12 +63,13 @@ function leave({ store }: Run, remembered: Remembered, outcome: Outcome): Outcom
  */
 async function insert(run: Run, remembered: Remembered, patch: Patch, lock: CrashLock): Promise<void> {
   const before = remembered.patch;
-  const inTheWay = before?.module === lock.module && before.version !== lock.version;
+  const others = [...run.store.locks.all().filter((other) => isUnsettled(other, run.machine)), before];
+  const inTheWay = others.some((other) => other?.module === lock.module && other.version !== lock.version);
   const stood = inTheWay && look(run, lock.module) === 'applied';
   try {
     await apply(run, patch, lock, inTheWay);
   } catch (error) {
-    if (stood) await putBack(run, remembered, before);
+    if (stood && before !== undefined) await putBack(run, remembered, before);
     throw error;
   }
 }

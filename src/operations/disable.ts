@@ -15,7 +15,7 @@ export interface Disabled {
 }
 
 /**
- * Ends it: tells the server if it can be reached, removes token and payloads. Applied patches stay in the kernel,
+ * Ends it: removes token and payloads, tells the server if it can be reached. Applied patches stay in the kernel,
  * for a security fix does not vanish with a subscription, unless `unpatch` takes them out live.
  * @throws LivepatchError `busy`, `storage`; `transition` or `kernel-refused` when the kernel does not let go of the
  * patch, and then the machine stays enabled.
@@ -33,10 +33,11 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   const stays = inKernel && !options.unpatch ? patch : undefined;
 
   const machineToken = store.token.read();
-  const serverNotTold = machineToken === undefined ? undefined : await tellServer(world, machineToken);
+  // Before the server is told: a token that only we still believe in would fail every refresh to come.
   store.token.remove();
   store.payloads.keepOnly(undefined);
   store.record.write({ patch: stays });
+  const serverNotTold = machineToken === undefined ? undefined : await tellServer(world, machineToken);
   return { machineToken, stillPatched: stays?.version, serverNotTold };
 }
 

@@ -9,7 +9,7 @@ import type {
   Machine,
   Offer,
 } from '../types.ts';
-import { ruleOn } from './crash-guard.ts';
+import { isUnsettled, ruleOn } from './crash-guard.ts';
 import { compareVersions } from './version.ts';
 
 /** A patch that may be due: what the server offers, or what is on disk at boot. */
@@ -65,8 +65,7 @@ export function hold(candidate: Candidate, why: HoldReason, message: string): Ho
 /** The kernel holds this very patch, and says so itself; and it has settled, or else it is to be gone on with. */
 function stands({ version }: Candidate, { applied, livePatches, locks, machine }: Situation): boolean {
   if (applied === undefined || applied.bootId !== machine.bootId) return false;
-  const lock = lockOf(version, locks, machine.kernel);
-  if (lock?.bootId === machine.bootId && lock.trace === undefined) return false;
+  if (locks.some((lock) => lock.module === applied.module && isUnsettled(lock, machine))) return false;
   const inKernel = livePatches.some(
     ({ name, enabled, inTransition }) => name === applied.module && enabled && !inTransition,
   );

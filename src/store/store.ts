@@ -20,6 +20,8 @@ export interface Store {
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
   lock(who: string): Promise<Disposable>;
+  /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
+  sweep(): void;
 }
 
 /** Opens the store; touches nothing on disk until something is asked of it. */
@@ -34,15 +36,11 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     shippedCertificates: () => certificatesIn(paths.keys),
     async lock(who) {
       makeDirectories(paths);
-      const lock = await takeRunLock(paths.runLock, who);
-      try {
-        for (const directory of [paths.common, paths.data, paths.locks]) sweep(directory);
-        sweep(paths.patches, /^\.|\.partial$/);
-        return lock;
-      } catch (error) {
-        lock[Symbol.dispose]();
-        throw error;
-      }
+      return takeRunLock(paths.runLock, who);
+    },
+    sweep() {
+      for (const directory of [paths.common, paths.data, paths.locks]) sweep(directory);
+      sweep(paths.patches, /^\.|\.partial$/);
     },
   };
 }

@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { onTestFinished } from 'vitest';
 
 /** Called before every call that would change something on disk; what it throws is what that call throws. */
 export type Gate = (call: string) => void;
@@ -16,15 +15,12 @@ const WRITERS = [
   'rmSync',
   'mkdirSync',
 ] as const;
-/** The same for streams, which hand errors to their last argument. */
-const ASYNCHRONOUS = ['open', 'write', 'writev', 'fsync'] as const;
-
 /**
- * Puts a gate before every change of what lies in a directory, until the test ends. Node's own functions stay in place
+ * Puts a gate before every change of what lies in a directory, until it is disposed of. Node's own functions stay in place
  * behind it.
  * @param reads also before every opening for reading, for a process that has no descriptor left.
  */
-export function gateDisk(directory: string, gate: Gate, { reads = false } = {}): void {
+export function gateDisk(directory: string, gate: Gate, { reads = false } = {}): Disposable {
   const ours = new Set<unknown>();
   const originals = new Map<string, unknown>();
   const isOurs = (what: unknown) =>
@@ -51,26 +47,32 @@ export function gateDisk(directory: string, gate: Gate, { reads = false } = {}):
     ours.delete(fd);
     return original(fd);
   });
-  for (const name of ASYNCHRONOUS) {
-    replace(name, (original) => (...words: unknown[]) => {
-      const done = words.pop() as (error: unknown, ...rest: unknown[]) => void;
-      if (!isOurs(words[0])) return original(...words, done);
-      try {
-        if (name !== 'open' || reads || isForWriting(words[1])) gate(name);
-      } catch (error) {
-        return setImmediate(done, error);
-      }
-      return original(...words, (error: unknown, ...rest: unknown[]) => {
-        if (name === 'open' && !error) ours.add(rest[0]);
-        done(error, ...rest);
-      });
+  const { open } = fs.promises;
+  fs.promises.open = async (...words) => {
+    const [path, flags] = words;
+    if (!isOurs(path)) return open(...words);
+    if (reads || isForWriting(flags)) gate('open');
+    const file = await open(...words);
+    const { sync, writeFile } = file;
+    return Object.assign(file, {
+      async writeFile(...data: Parameters<typeof writeFile>) {
+        gate('writeFile');
+        await writeFile.apply(file, data);
+      },
+      async sync() {
+        gate('sync');
+        await sync.apply(file);
+      },
     });
-  }
+  };
   syncBuiltinESMExports();
-  onTestFinished(() => {
-    for (const [name, original] of originals) Reflect.set(fs, name, original);
-    syncBuiltinESMExports();
-  });
+  return {
+    [Symbol.dispose]() {
+      for (const [name, original] of originals) Reflect.set(fs, name, original);
+      fs.promises.open = open;
+      syncBuiltinESMExports();
+    },
+  };
 }
 
 function isForWriting(flags: unknown): boolean {

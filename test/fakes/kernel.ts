@@ -96,7 +96,19 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
     replacedFunctions: (name) => (find(name) === undefined ? [] : ['version_proc_show']),
     openLog() {
       let at = state.said.length;
-      return { read: () => state.said.slice(at, (at = state.said.length)), [Symbol.dispose]: () => {} };
+      let closed = false;
+      return {
+        read() {
+          // The real one has no descriptor any more, and hears nothing.
+          if (closed) throw new Error('the log is closed');
+          const lines = state.said.slice(at);
+          at += lines.length;
+          return lines;
+        },
+        [Symbol.dispose]() {
+          closed = true;
+        },
+      };
     },
     livePatches: () => state.patches.map((patch) => ({ ...patch })),
     isLoaded: (name) => state.loaded.includes(name),

@@ -78,7 +78,6 @@ function authenticateOwner(call: Call): StoredMachine {
 function advise(database: Database, { tier }: StoredMachine, { kernel, architecture }: CheckIn): Advice {
   const known = database.kernel(kernel, architecture);
   const patch = database.newestPatch(kernel, architecture, tier);
-  const blocked = database.blockedVersions(kernel, architecture);
   return {
     support: known?.support ?? 'unsupported',
     upgradeRequiredDate: known?.upgradeRequiredDate ?? undefined,
@@ -91,7 +90,7 @@ function advise(database: Database, { tier }: StoredMachine, { kernel, architect
       releasedAt: patch.releasedAt,
       fixes: patch.fixes,
     },
-    blocklist: blocked.length > 0 ? { patches: blocked } : undefined,
+    blocklist: database.blocklist(kernel, architecture),
   };
 }
 
