@@ -4,7 +4,7 @@ import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } f
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, moduleRefcount, removeModule } from './modules.ts';
+import { insertModule, loadedModules, moduleRefcount, removeModule } from './modules.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
@@ -21,6 +21,8 @@ export interface Kernel {
   livePatches(): LivePatch[] | undefined;
   /** Whether a module is loaded, live patch or not. */
   isLoaded(name: string): boolean;
+  /** The names of all modules that are loaded, or built in. */
+  modules(): string[];
   /** The functions that a live patch replaces; empty when there is no such patch. */
   replacedFunctions(name: string): string[];
   /** Opens the kernel log at its end. */
@@ -61,6 +63,7 @@ export function linuxKernel(root = '/'): Kernel {
     host: () => readHost(process.env),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
+    modules: () => loadedModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),
     insert: (fd) => insertModule(fd),

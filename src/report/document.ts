@@ -50,6 +50,10 @@ export interface StatusDocument {
   inTransition: boolean;
   /** How long it took to put the patch in that is there now. */
   transitionSeconds: number | undefined;
+  /** What else patches the kernel, or lies loaded in it: left over from a patch that was replaced, or not ours. */
+  others: string[];
+  /** Why nothing is remembered, when the record cannot be understood. */
+  recordError: string | undefined;
   support: Support;
   upgradeRequiredDate: string | undefined;
   tier: string | undefined;
@@ -73,12 +77,14 @@ export interface StatusSources {
   machine: Machine;
   livePatches: readonly LivePatch[];
   remembered: Remembered;
+  others: string[];
+  recordError: string | undefined;
   machineToken?: Secret | undefined;
   now: Date;
 }
 
 export function statusDocument(sources: StatusSources): StatusDocument {
-  const { clientVersion, machine, livePatches, remembered, now } = sources;
+  const { clientVersion, machine, livePatches, remembered, others, recordError, now } = sources;
   const { lastCheck, lastGoodCheck, patch } = remembered;
   const advice = adviceFor(machine, remembered);
   const inKernel = livePatches.some(({ name, enabled }) => enabled && name === patch?.module);
@@ -107,6 +113,8 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     fixes: inKernel && patch !== undefined ? patch.fixes : [],
     inTransition: livePatches.some((one) => one.inTransition),
     transitionSeconds: inKernel ? patch?.transitionSeconds : undefined,
+    others,
+    recordError,
     support: advice?.support ?? 'unknown',
     upgradeRequiredDate: advice?.upgradeRequiredDate,
     tier: remembered.advice?.tier,

@@ -4,7 +4,15 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { hasErrno, LivepatchError } from '../errors.ts';
-import { ensureDirectory, isMissing, PRIVATE, remove, storageError, syncDirectory } from './files.ts';
+import {
+  discard,
+  ensureDirectory,
+  isMissing,
+  PRIVATE,
+  remove,
+  storageError,
+  syncDirectory,
+} from './files.ts';
 import { type PrivateFile, privateFile } from './private-file.ts';
 
 /**
@@ -47,7 +55,7 @@ export function payloads(directory: string): Payloads {
         renameSync(partial, pathOf(sha256));
         syncDirectory(directory);
       } catch (error) {
-        rmSync(partial, { force: true });
+        discard(partial);
         throw hasErrno(error, 'ENOSPC') ? noSpace(directory, error) : storageError('write', partial, error);
       }
     },

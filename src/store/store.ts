@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CrashLocks, crashLocks } from './crash-locks.ts';
 import { type Events, events } from './events.ts';
-import { ensureDirectory, isMissing, storageError } from './files.ts';
+import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
 import { type StoreHealth, storeHealth } from './health.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
@@ -25,6 +25,8 @@ export interface Store {
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
   lock(who: string): Promise<Disposable>;
+  /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
+  sweep(): void;
 }
 
 /** Opens the store; touches nothing on disk until something is asked of it. */
@@ -42,6 +44,10 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     async lock(who) {
       makeDirectories(paths);
       return takeRunLock(paths.runLock, who);
+    },
+    sweep() {
+      for (const directory of [paths.common, paths.data, paths.locks]) sweep(directory);
+      sweep(paths.patches, /^\.|\.partial$/);
     },
   };
 }

@@ -149,6 +149,8 @@ export function scenario(name: string, machineToken?: Secret): StatusDocument {
         ? []
         : [{ name: PATCH.module, enabled: true, inTransition: inKernel === 'in transition' }],
     remembered,
+    others: [],
+    recordError: undefined,
     machineToken,
     now: NOW,
   });
