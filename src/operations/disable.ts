@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { Secret } from '../secret.ts';
+import { liftAll } from './apply.ts';
 import { reach } from './reach.ts';
 import { recover } from './recover.ts';
 import type { World } from './world.ts';
@@ -29,7 +30,10 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   const inKernel =
     patch !== undefined && (world.kernel.livePatches() ?? []).some(({ name }) => name === patch.module);
   // First, so that a kernel that does not let go leaves everything as it was.
-  if (options.unpatch && patch !== undefined) await reach(world, 'gone', patch.module);
+  if (options.unpatch && patch !== undefined) {
+    await reach(world, 'gone', patch.module);
+    liftAll({ store, machine: world.kernel.machine() });
+  }
   const stays = inKernel && !options.unpatch ? patch : undefined;
 
   const machineToken = store.token.read();
