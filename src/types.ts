@@ -137,6 +137,8 @@ export interface Patch {
   metadata: Metadata;
   /** The signed module, byte for byte as it was verified. */
   module: Uint8Array;
+  /** The identity of the code as the kernel shows it of what is loaded; see kernel.ts. */
+  buildId: string | undefined;
   /** SHA-512 over the signed part, lower-case hex: the identity of the code. */
   digest: string;
   signer: TrustAnchor;
@@ -202,6 +204,7 @@ export interface AppliedPatch {
   kernel: string;
   /** Names its payload on disk. */
   sha256: string;
+  buildId?: string | undefined;
   releasedAt: string;
   fixes: Fix[];
   appliedAt: string;

@@ -4,7 +4,7 @@ import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } f
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, loadedModules, moduleRefcount, removeModule } from './modules.ts';
+import { insertModule, loadedModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
@@ -21,6 +21,11 @@ export interface Kernel {
   livePatches(): LivePatch[] | undefined;
   /** Whether a module is loaded, live patch or not. */
   isLoaded(name: string): boolean;
+  /**
+   * The build id note of a loaded module, lower-case hex: its name may be that of another version's code.
+   * @returns undefined when there is no such module, or no note.
+   */
+  buildId(name: string): string | undefined;
   /** The names of all modules that are loaded, or built in. */
   modules(): string[];
   /** The functions that a live patch replaces; empty when there is no such patch. */
@@ -63,6 +68,7 @@ export function linuxKernel(root = '/'): Kernel {
     host: () => readHost(process.env),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
+    buildId: (name) => moduleBuildId(root, name),
     modules: () => loadedModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),

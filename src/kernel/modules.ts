@@ -69,6 +69,15 @@ export function loadedModules(root: string): string[] {
   return existsSync(directory) ? readdirSync(directory) : [];
 }
 
+/** The section as the module's file had it (kernel/module/sysfs.c, add_notes_attrs). */
+export function moduleBuildId(root: string, name: string): string | undefined {
+  try {
+    return readFileSync(join(root, 'sys/module', name, 'notes/.note.gnu.build-id')).toString('hex');
+  } catch {
+    return undefined;
+  }
+}
+
 /** @returns undefined when no such module is loaded. */
 export function moduleRefcount(root: string, name: string): number | undefined {
   const directory = join(root, 'sys/module', name);

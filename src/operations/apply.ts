@@ -52,7 +52,7 @@ export async function retire(run: Run, module: string): Promise<void> {
 }
 
 /** Lifts every lock of this boot that no bug keeps: the machine has outlived what they were written for. */
-export function liftAll({ machine, store }: Run): void {
+export function liftAll({ machine, store }: Pick<Run, 'machine' | 'store'>): void {
   for (const lock of store.locks.all()) {
     if (isUnsettled(lock, machine)) store.locks.lift(lock.module, lock.version);
   }

@@ -1,7 +1,7 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { KernelLog } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
-import { isUnsettled } from '../patch/crash-guard.ts';
+import { sameCode } from '../patch/life-cycle.ts';
 import { type Candidate, decide, hold } from '../patch/policy.ts';
 import type { AppliedPatch, CrashLock, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, retire, watch } from './apply.ts';
@@ -47,7 +47,7 @@ export async function carryOut(
     lock = lockFor(run, patch, decision.attempt);
     // Only what the kernel says from here on is about this patch.
     log.read();
-    await insert(run, remembered, patch, lock);
+    await insert(run, remembered, patch, lock, log);
   } catch (error) {
     rememberFailure(run, remembered, prospect, error);
     throw error;
@@ -69,26 +69,37 @@ function leave({ store }: Run, remembered: Remembered, outcome: Outcome): Outcom
  * Into the kernel. A module's name holds only the major version, so that one minor version has to leave before another
  * can come; it is put back when the other one fails.
  */
-async function insert(run: Run, remembered: Remembered, patch: Patch, lock: CrashLock): Promise<void> {
+async function insert(
+  run: Run,
+  remembered: Remembered,
+  patch: Patch,
+  lock: CrashLock,
+  log: KernelLog,
+): Promise<void> {
   const before = remembered.patch;
-  const others = [...run.store.locks.all().filter((other) => isUnsettled(other, run.machine)), before];
-  const inTheWay = others.some((other) => other?.module === lock.module && other.version !== lock.version);
+  const inTheWay = !sameCode(run.kernel.buildId(lock.module), patch.buildId);
   const stood = inTheWay && look(run, lock.module) === 'applied';
   try {
     await apply(run, patch, lock, inTheWay);
   } catch (error) {
-    if (stood && before !== undefined) await putBack(run, remembered, before);
+    if (stood && before?.module === lock.module) await putBack(run, remembered, before, log);
     throw error;
   }
 }
 
-async function putBack(run: Run, { advice }: Remembered, before: AppliedPatch): Promise<void> {
+async function putBack(
+  run: Run,
+  { advice }: Remembered,
+  before: AppliedPatch,
+  log: KernelLog,
+): Promise<void> {
   if (advice?.blocklist?.patches?.includes(before.version)) return;
   run.progress(`putting patch ${before.version} back`);
   try {
     const patch = await openPayload(run, run.machine, run.config, before.sha256, advice?.blocklist);
-    await apply(run, patch, lockFor(run, patch, 1), false);
-    run.store.locks.lift(before.module, before.version);
+    const lock = lockFor(run, patch, 1);
+    await apply(run, patch, lock, false);
+    await watch(run, lock, log.read);
   } catch (error) {
     run.progress(`patch ${before.version} could not be put back: ${messageOf(error)}`);
   }
@@ -107,7 +118,7 @@ async function confirm(
   const { module, releasedAt, fixes, version } = patch.metadata;
   const appliedAt = run.now();
   const applied: AppliedPatch = {
-    ...{ version, module, releasedAt, fixes, sha256 },
+    ...{ version, module, releasedAt, fixes, sha256, buildId: patch.buildId },
     kernel: machine.kernel,
     appliedAt: appliedAt.toISOString(),
     transitionSeconds: Math.max(0, (appliedAt.getTime() - Date.parse(lock.at)) / 1000),

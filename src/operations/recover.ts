@@ -1,4 +1,5 @@
 import { isUnsettled } from '../patch/crash-guard.ts';
+import { sameCode } from '../patch/life-cycle.ts';
 import type { Machine, Remembered } from '../types.ts';
 import { verifiedPayloads } from './open-payload.ts';
 import type { World } from './world.ts';
@@ -29,20 +30,28 @@ function liftWhatCameToNothing({ kernel, store }: World, machine: Machine): void
 
 /**
  * When the kernel holds a patch that the record does not know, for it was lost, or the last run died before it was
- * written, the payload on disk says which one that is.
+ * written, the payload on disk says which one that is. A record of other code than is loaded under its name is dropped.
  */
 async function recognise(world: World, machine: Machine, remembered: Remembered): Promise<void> {
   const { kernel, progress, store } = world;
-  const inKernel = new Set((kernel.livePatches() ?? []).map(({ name }) => name));
-  if (inKernel.size === 0 || inKernel.has(remembered.patch?.module ?? '')) return;
-  const blocklist = remembered.advice?.blocklist;
-  for await (const { patch, sha256 } of verifiedPayloads(world, machine, store.config.read(), blocklist)) {
+  const inKernel = (patch: { module: string; buildId?: string | undefined }) =>
+    kernel.livePatches()?.some(({ name }) => name === patch.module) &&
+    sameCode(kernel.buildId(patch.module), patch.buildId);
+  const { advice, patch: known } = remembered;
+  if (!kernel.livePatches()?.length || (known !== undefined && inKernel(known))) return;
+
+  const payloads = verifiedPayloads(world, machine, store.config.read(), advice?.blocklist);
+  for await (const { patch, sha256 } of payloads) {
     const { fixes, module, releasedAt, version } = patch.metadata;
-    if (!inKernel.has(module)) continue;
+    const { buildId } = patch;
+    if (!inKernel({ module, buildId })) continue;
     progress(`patch ${version} is in the kernel`);
-    const found = { version, module, releasedAt, fixes, sha256 };
+    const found = { version, module, releasedAt, fixes, sha256, buildId };
     const here = { kernel: machine.kernel, bootId: machine.bootId, appliedAt: world.now().toISOString() };
     store.record.write({ ...remembered, patch: { ...found, ...here } });
     return;
+  }
+  if (known !== undefined && !sameCode(kernel.buildId(known.module), known.buildId)) {
+    store.record.write({ ...remembered, patch: undefined });
   }
 }

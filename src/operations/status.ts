@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import { sameSeries } from '../patch/life-cycle.ts';
+import { sameCode, sameSeries } from '../patch/life-cycle.ts';
 import { type StatusDocument, statusDocument } from '../report/document.ts';
 import type { Remembered } from '../types.ts';
 import { notEnabled } from './not-enabled.ts';
@@ -27,9 +27,13 @@ export function status(world: World, options: { showSecrets?: boolean } = {}): S
 }
 
 /** What the kernel says is worth showing even when nothing can be remembered. */
-function recall({ store }: World): { remembered: Remembered; recordError: string | undefined } {
+function recall({ kernel, store }: World): { remembered: Remembered; recordError: string | undefined } {
   try {
-    return { remembered: store.record.read(), recordError: undefined };
+    const remembered = store.record.read();
+    const { patch } = remembered;
+    // Of another version under the same name, which a run that was killed left there, nothing is known.
+    const isOther = patch !== undefined && !sameCode(kernel.buildId(patch.module), patch.buildId);
+    return { remembered: isOther ? { ...remembered, patch: undefined } : remembered, recordError: undefined };
   } catch (error) {
     return { remembered: {}, recordError: messageOf(error) };
   }

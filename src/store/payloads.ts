@@ -31,6 +31,7 @@ export interface Payloads {
   has(sha256: string): boolean;
   /** The SHA-256 of every payload. */
   all(): string[];
+  /** Opened when the first byte is asked for, for an open file that nobody comes to read would be in the way. */
   read(sha256: string): AsyncIterable<Uint8Array>;
   remove(sha256: string): void;
   /** Removes all but this one, or all. */
@@ -75,7 +76,13 @@ export function payloads(directory: string): Payloads {
     all: () =>
       existsSync(directory) ? readdirSync(directory).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [],
     remove: (sha256) => remove(pathOf(sha256)),
-    read: (sha256) => createReadStream(pathOf(sha256)),
+    async *read(sha256) {
+      try {
+        yield* createReadStream(pathOf(sha256));
+      } catch (error) {
+        throw storageError('read', pathOf(sha256), error);
+      }
+    },
     keepOnly(sha256) {
       ensureDirectory(directory, 0o700);
       try {

@@ -35,6 +35,7 @@ const RecordSchema = v.object({
       module: v.string(),
       kernel: KernelVersion,
       sha256: v.string(),
+      buildId: v.optional(v.string()),
       releasedAt: Time,
       fixes: FixList,
       appliedAt: Time,

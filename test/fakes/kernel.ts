@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { LivepatchError } from '../../src/errors.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import { readModule } from '../../src/patch/module.ts';
+import { type ModuleFile, readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
 import type { LivePatch, Machine, Mode } from '../../src/types.ts';
 
@@ -34,6 +34,8 @@ export interface FakeState {
   machine: Machine;
   patches: LivePatch[];
   loaded: string[];
+  /** By the names of loaded modules. */
+  buildIds: Record<string, string | undefined>;
   said: string[];
   mode: Mode;
   stall: boolean;
@@ -56,6 +58,7 @@ export const freshState = (): FakeState => ({
   machine: MACHINE,
   patches: [],
   loaded: [],
+  buildIds: {},
   said: [],
   mode: { contact: true, apply: true, sources: [] },
   stall: false,
@@ -115,8 +118,9 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
     livePatches: () => state.patches.map((patch) => ({ ...patch })),
     isLoaded: (name) => state.loaded.includes(name),
     modules: () => [...state.loaded],
+    buildId: (name) => (state.loaded.includes(name) ? state.buildIds[name] : undefined),
     async insert(fd) {
-      const name = nameOf(readFileSync(fd));
+      const { buildId, name } = read(readFileSync(fd));
       await deed(`insert ${name}`, () => {
         const refusal =
           state.refusal ??
@@ -125,6 +129,7 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
         state.refusal = undefined;
         if (refusal !== undefined) throw refused('insert', refusal);
         state.loaded.push(name);
+        state.buildIds[name] = buildId;
         state.patches.push({ name, enabled: true, inTransition: true });
         state.said.push(`livepatch: enabling patch '${name}'`);
       });
@@ -198,9 +203,9 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
   };
 }
 
-function nameOf(module: Uint8Array): string {
+function read(module: Uint8Array): ModuleFile {
   try {
-    return readModule(splitSignedModule(module).content).name;
+    return readModule(splitSignedModule(module).content);
   } catch {
     throw refused('insert', 'Invalid module format');
   }

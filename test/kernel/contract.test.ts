@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
+import { readModule } from '../../src/patch/module.ts';
+import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { fakeKernel } from '../fakes/kernel.ts';
 import { signedModule } from '../patch/make/patch.ts';
 import { makeSigner } from '../patch/make/pki.ts';
@@ -14,8 +16,9 @@ describe('the fake kernel', () => {
     const directory = temporaryDirectory();
     const module = (name: string) => {
       const file = join(directory, `${name}.ko`);
-      writeFileSync(file, signedModule(signer, { name }));
-      return { name, file };
+      const signed = signedModule(signer, { name });
+      writeFileSync(file, signed);
+      return { name, file, buildId: readModule(splitSignedModule(signed).content).buildId };
     };
     const garbage = join(directory, 'garbage');
     writeFileSync(garbage, 'no module');

@@ -2,10 +2,17 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 
+interface GivenModule {
+  name: string;
+  file: string;
+  /** The content of its .note.gnu.build-id, hex. */
+  buildId: string | undefined;
+}
+
 /** Two cumulative patches of version_proc_show(), signed modules, and something that is no module. */
 export interface Given {
-  older: { name: string; file: string };
-  newer: { name: string; file: string };
+  older: GivenModule;
+  newer: GivenModule;
   garbage: string;
 }
 
@@ -26,6 +33,7 @@ export const CONTRACT: Record<string, Check> = {
   async 'holds nothing to begin with'(kernel, { older }) {
     assert.deepEqual(kernel.livePatches(), []);
     assert.equal(kernel.isLoaded(older.name), false);
+    assert.equal(kernel.buildId(older.name), undefined);
     assert.ok(!kernel.modules().includes(older.name));
     assert.deepEqual(kernel.replacedFunctions(older.name), []);
   },
@@ -39,6 +47,7 @@ export const CONTRACT: Record<string, Check> = {
     assert.deepEqual(kernel.livePatches(), [{ name: older.name, enabled: true, inTransition: false }]);
     assert.equal(kernel.isLoaded(older.name), true);
     assert.ok(kernel.modules().includes(older.name));
+    assert.equal(kernel.buildId(older.name), older.buildId);
     assert.deepEqual(kernel.replacedFunctions(older.name), ['version_proc_show']);
     await kernel.settle(older.name);
     await kernel.quiet();

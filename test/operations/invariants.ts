@@ -69,7 +69,9 @@ export const INVARIANTS: Record<string, Invariant> = {
   'a run that ends well leaves no lock but of a bug or a crash': ({ ended, sandbox }) => {
     const { bootId } = sandbox.kernel.machine();
     const left = sandbox.store.locks.all().find((lock) => lock.bootId === bootId && lock.trace === undefined);
-    return ended === 'well' && left !== undefined ? `a lock of ${left.version}` : undefined;
+    // Nobody goes on with a patch of a machine that was disabled.
+    if (ended !== 'well' || left === undefined || !sandbox.store.token.exists()) return undefined;
+    return `a lock of ${left.version}`;
   },
 
   /** Other programs go by the token's file. */
