@@ -12,6 +12,8 @@ export interface ModuleFile {
   vermagic: string;
   /** The kernel release it was built for: the first word of the vermagic. */
   release: string;
+  /** Its build id note, lower-case hex, where the linker wrote one; the kernel shows it of a module that is loaded. */
+  buildId: string | undefined;
 }
 
 /** e_machine and byte order, of elf(5). */
@@ -55,7 +57,9 @@ export function readModule(content: Uint8Array): ModuleFile {
   const name = readOwnName(theOnly(sections, '.gnu.linkonce.this_module'));
   if (info.name !== name) throw invalid('it has two different names');
   const [release = ''] = info.vermagic.split(' ');
-  return { name, architecture, livepatch: info.livepatch === 'Y', vermagic: info.vermagic, release };
+  const note = sections.find((section) => section.name === '.note.gnu.build-id');
+  const buildId = note && Buffer.from(note.content).toString('hex');
+  return { name, architecture, livepatch: info.livepatch === 'Y', vermagic: info.vermagic, release, buildId };
 }
 
 function readSections(content: Uint8Array): { architecture: Architecture; sections: Section[] } {

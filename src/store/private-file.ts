@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PRIVATE, storageError } from './files.ts';
+import { discard, PRIVATE, storageError } from './files.ts';
 
 /** An open, read-only descriptor of a file that has no name. */
 export interface PrivateFile extends Disposable {
@@ -30,7 +30,7 @@ export function privateFile(directory: string, bytes: Uint8Array): PrivateFile {
       closeSync(writer);
     }
   } catch (error) {
-    rmSync(path, { force: true });
+    discard(path);
     throw storageError('keep the module for insertion in', directory, error);
   }
 }

@@ -25,7 +25,17 @@ describe('readModule', () => {
       livepatch: true,
       vermagic: `${RELEASE} SMP preempt mod_unload modversions `,
       release: RELEASE,
+      // Sizes and type in the note's own words, "GNU", and SHA-1.
+      buildId: expect.stringMatching(/^040000001400000003000000474e5500[0-9a-f]{40}$/),
     });
+  });
+
+  test('reads a module without a build id', () => {
+    const sections = [
+      { name: '.modinfo', content: modinfoSection([`name=${MODULE_NAME}`, 'vermagic=6.8']) },
+      { name: '.gnu.linkonce.this_module', content: thisModule(MODULE_NAME) },
+    ];
+    expect(readModule(makeModule({ sections })).buildId).toBeUndefined();
   });
 
   test('reads a module that is no live patch', () => {
