@@ -1,4 +1,4 @@
-import { COMMANDS } from '../src/commands.ts';
+import { COMMANDS } from '../../src/commands.ts';
 
 /** What a command says of itself, in plain words: what manual pages and completions are made of. */
 export interface Entry {
