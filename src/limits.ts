@@ -80,6 +80,10 @@ export const LIMITS = {
     /** insmod and rmmod return at once unless the module's own init hangs. */
     commandTime: 60 * SECOND,
   },
+  timer: {
+    /** The snap's timer elapses at a random minute of each hour: half of what may lie between is no reason to wait. */
+    slack: 30 * 60 * SECOND,
+  },
   store: {
     /** Config with some PEM bundles, a record with a thousand fixes. */
     fileBytes: 4 * MiB,

@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import { Flags } from '@oclif/core';
 import { LivepatchError } from '../errors.ts';
 import { LivepatchCommand } from './base.ts';
 
@@ -17,10 +18,21 @@ export class Config extends LivepatchCommand {
     },
     { description: 'put the default back', command: 'sudo <%= config.bin %> config dial-timeout=' },
   ];
+  static override flags = {
+    'from-snap': Flags.boolean({
+      hidden: true,
+      summary: 'take over what was set with snap set; for the configure hook',
+    }),
+  };
   static override strict = false;
 
   async run(): Promise<void> {
-    const words = (await this.parse(Config)).argv as string[];
+    const { argv, flags } = await this.parse(Config);
+    if (flags['from-snap']) {
+      const { configureFromSnap } = await import('../operations/configure.ts');
+      return configureFromSnap(this.rootWorld());
+    }
+    const words = argv as string[];
     if (words.some((word) => word.includes('='))) return this.change(words);
     const texts = this.world().store.config.texts();
     const [key, ...more] = words;

@@ -16,4 +16,6 @@ const KEPT = {
   'already-applied': 'the kernel is up to date',
   'nothing-offered': 'no patch is due',
   mode: 'canonical_livepatch_mode says so',
+  'not-enabled': 'the machine is not enabled',
+  'not-due': 'check-interval has not passed',
 };

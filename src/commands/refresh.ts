@@ -15,6 +15,9 @@ export class Refresh extends LivepatchCommand {
     boot: Flags.boolean({
       summary: 'first apply again what is on disk, without the network; for the boot service',
     }),
+    scheduled: Flags.boolean({
+      summary: 'keep to check-interval, and to nothing when not enabled; for the timer',
+    }),
     'retry-blocked': Flags.boolean({
       summary: 'try again what was blocked after a crash, a kernel bug or a revert',
     }),
@@ -23,7 +26,7 @@ export class Refresh extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Refresh);
     const { refresh } = await import('../operations/refresh.ts');
-    const options = { boot: flags.boot, retryBlocked: flags['retry-blocked'] };
+    const options = { boot: flags.boot, scheduled: flags.scheduled, retryBlocked: flags['retry-blocked'] };
     this.log(outcomeSentence(await refresh(this.rootWorld(), options)));
   }
 }

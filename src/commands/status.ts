@@ -15,7 +15,9 @@ export class Status extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Status);
     const format = flags.format ?? (process.stdout.isTTY ? 'humane' : 'yaml');
-    this.log(await render(status(this.world()), format, flags.verbose));
+    const world = this.world();
+    await world.kernel.requirePlugs();
+    this.log(await render(status(world), format, flags.verbose));
   }
 }
 

@@ -1,12 +1,22 @@
 import type { LivePatch, Machine, Mode } from '../types.ts';
-import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } from './livepatches.ts';
+import {
+  disableLivePatch,
+  listLivePatches,
+  quiet,
+  replacedFunctions,
+  requireControl,
+  settle,
+} from './livepatches.ts';
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
 import { insertModule, moduleRefcount, removeModule } from './modules.ts';
+import { requirePlugs } from './plugs.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
+  /** In a snap, checks that it may do what the rest of this needs. @throws LivepatchError `no-permission` */
+  requirePlugs(): Promise<void>;
   /** @throws LivepatchError `unsupported-kernel` on an architecture without patches, `general` without a machine id. */
   machine(): Machine;
   /** The kill switch; never throws. */
@@ -21,7 +31,7 @@ export interface Kernel {
   openLog(): KernelLog;
   /**
    * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `settle`.
-   * @throws LivepatchError `kernel-refused`
+   * @throws LivepatchError `no-permission` when it could not be taken out again, `kernel-refused`
    */
   insert(fd: number): Promise<void>;
   /**
@@ -49,13 +59,17 @@ export interface Kernel {
 /** The kernel under `root`, which is `/` but in tests. */
 export function linuxKernel(root = '/'): Kernel {
   return {
+    requirePlugs,
     machine: () => readMachine(root),
     mode: () => readMode(root),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),
-    insert: (fd) => insertModule(fd),
+    async insert(fd) {
+      requireControl(root);
+      await insertModule(fd);
+    },
     settle: (name) => settle(root, name),
     quiet: () => quiet(root),
     disable: (name) => disableLivePatch(root, name),

@@ -26,7 +26,10 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   const inKernel =
     patch !== undefined && (world.kernel.livePatches() ?? []).some(({ name }) => name === patch.module);
   // First, so that a kernel that does not let go leaves everything as it was.
-  if (options.unpatch && patch !== undefined) await reach(world, 'gone', patch.module);
+  if (options.unpatch && patch !== undefined) {
+    await world.kernel.requirePlugs();
+    await reach(world, 'gone', patch.module);
+  }
   const stays = inKernel && !options.unpatch ? patch : undefined;
 
   const machineToken = store.token.read();

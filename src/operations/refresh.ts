@@ -1,12 +1,15 @@
 import { LivepatchError, messageOf } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Outcome } from './carry-out.ts';
 import { notEnabled } from './not-enabled.ts';
 import { reapply } from './reapply.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
-import type { World } from './world.ts';
+import type { Run, World } from './world.ts';
 
 export interface RefreshOptions {
+  /** Nobody asked, a timer did: keep to check-interval, and to nothing on a machine that is not enabled. */
+  scheduled?: boolean;
   /** The machine has just booted: first apply again what is on disk, without the network. */
   boot?: boolean;
   /** The administrator's word that what is blocked on this machine is to be tried again. */
@@ -24,12 +27,26 @@ export async function refresh(world: World, options: RefreshOptions = {}): Promi
   const boot = options.boot === true && mode.apply;
   if (!mode.contact && !boot) return { action: 'keep', why: 'mode' };
 
+  if (options.scheduled && !world.store.token.exists()) return { action: 'keep', why: 'not-enabled' };
   using run = await startRun(world, 'refresh', options);
   const token = world.store.token.read();
   if (token === undefined) throw notEnabled();
-  if (!boot) return update(run, token);
+  if (!boot) {
+    return options.scheduled && !isDue(run) ? { action: 'keep', why: 'not-due' } : update(run, token);
+  }
   const reapplied = await reapply(run);
-  return mode.contact ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+  const silent = options.scheduled && run.config.checkInterval === undefined;
+  return mode.contact && !silent ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+}
+
+/** Whether check-interval has passed since the last check, good or not. */
+function isDue({ config, now, store }: Run): boolean {
+  if (config.checkInterval === undefined) return false;
+  const { lastCheck } = store.record.read();
+  if (lastCheck === undefined) return true;
+  const age = now().getTime() - Date.parse(lastCheck.at);
+  // The clock was set back: that must not silence us for as long.
+  return age < 0 || age >= config.checkInterval - LIMITS.timer.slack;
 }
 
 async function afterBoot(world: World, reapplied: Outcome, check: () => Promise<Outcome>): Promise<Outcome> {

@@ -30,6 +30,7 @@ export function configFile(path: string): ConfigFile {
       >;
     },
     update(changes) {
+      if (Object.keys(changes).length === 0) return;
       const { document } = load();
       for (const [key, value] of Object.entries(changes)) {
         if (!isConfigKey(key)) throw aborted(key, 'is not a configuration key');

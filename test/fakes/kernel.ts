@@ -47,6 +47,7 @@ export function fakeKernel(): FakeKernel {
 
   return {
     deeds,
+    requirePlugs: async () => {},
     machine: () => machine,
     mode: () => mode,
     quiet: async () => {},
