@@ -2,14 +2,7 @@ import { LivepatchError } from '../errors.ts';
 import { inSnap, snapctl } from '../snapctl.ts';
 
 /** The plugs of snap/snapcraft.yaml, which says what each is for. */
-export const PLUGS = [
-  'network',
-  'kernel-module-control',
-  'hardware-observe',
-  'system-observe',
-  'sys-kernel-livepatch',
-  'mode-file',
-] as const;
+export const PLUGS = ['network', 'kernel-module-control', 'sys-kernel-livepatch', 'mode-file'] as const;
 
 /**
  * In a snap, checks that every plug is connected. Without one a run would stop half way: a module inserted that cannot
