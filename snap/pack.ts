@@ -73,7 +73,7 @@ async function writeMeta(description: object): Promise<void> {
   const hooks = join(import.meta.dirname, 'hooks');
   await mkdir(join(tree, 'meta/hooks'), { recursive: true });
   for (const hook of await readdir(hooks)) await copyFile(join(hooks, hook), join(tree, 'meta/hooks', hook));
-  await writeFile(join(tree, 'meta/snap.yaml'), stringify(description));
+  await writeFile(join(tree, 'meta/snap.yaml'), stringify(description, { aliasDuplicateObjects: false }));
 }
 
 /** Debian's name for this machine's architecture, which is also snapd's. */

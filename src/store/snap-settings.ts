@@ -15,24 +15,27 @@ export interface SnapSettings {
   publish(texts: Record<string, string>): Promise<void>;
 }
 
-/** @param path keeps what was published last. */
-export function snapSettings(path: string): SnapSettings {
+/**
+ * @param path keeps what was published last.
+ * @param ask undefined outside a snap.
+ */
+export function snapSettings(path: string, ask = inSnap ? snapctl : undefined): SnapSettings {
   const published = (): Record<string, string> => JSON.parse(readIfThere(path) ?? '{}');
   return {
     async changes() {
       const before = published();
-      const now = await readAll();
+      const now = await readAll(ask);
       const names = new Set([...Object.keys(before), ...Object.keys(now)]);
       const changed = [...names].filter((name) => before[name] !== now[name]);
       return Object.fromEntries(changed.map((name) => [name, now[name] ?? '']));
     },
     async publish(texts) {
-      if (!inSnap) return;
+      if (ask === undefined) return;
       const before = published();
       const stale = Object.keys(texts).filter((name) => before[name] !== texts[name]);
       if (stale.length === 0) return;
       // -s: a string, whatever it looks like.
-      const { ok, stderr } = await snapctl('set', '-s', ...stale.map((name) => `${name}=${texts[name]}`));
+      const { ok, stderr } = await ask('set', '-s', ...stale.map((name) => `${name}=${texts[name]}`));
       if (!ok) throw new LivepatchError('storage', `snapd does not take the configuration over: ${stderr}`);
       writeAtomic(path, `${JSON.stringify(texts)}\n`);
     },
@@ -43,8 +46,8 @@ export function snapSettings(path: string): SnapSettings {
  * Every value that snapd holds for these keys; for others it cannot be asked. `snap set` keeps `60` and `true` as JSON
  * has them.
  */
-async function readAll(): Promise<Record<string, string>> {
-  const { ok, stdout, stderr } = await snapctl('get', '-d', ...Object.keys(CONFIG_KEYS));
+async function readAll(ask = snapctl): Promise<Record<string, string>> {
+  const { ok, stdout, stderr } = await ask('get', '-d', ...Object.keys(CONFIG_KEYS));
   if (!ok) throw new LivepatchError('storage', `snapd does not tell the configuration: ${stderr}`);
   const values = Object.entries(JSON.parse(stdout));
   return Object.fromEntries(
