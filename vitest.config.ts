@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kernel/**/*.vm.test.ts', 'test/cli/**'],
+          exclude: ['test/kernel/**/*.vm.test.ts', 'test/cli/**', 'test/snap/life.test.ts'],
         },
       },
       {
@@ -27,6 +27,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 900_000,
           hookTimeout: 600_000,
+        },
+      },
+      {
+        // Not part of `npm test`: it takes its own packages and, the first time, some minutes to make its machine.
+        test: {
+          name: 'snap',
+          include: ['test/snap/life.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 1_200_000,
         },
       },
     ],

@@ -170,7 +170,7 @@ export interface Hold {
 export type Decision =
   /** `attempt` is 2 when it is tried once more after the machine went down at the first. */
   | { action: 'apply'; attempt: number }
-  | { action: 'keep'; why: 'nothing-offered' | 'already-applied' | 'mode' }
+  | { action: 'keep'; why: 'nothing-offered' | 'already-applied' | 'mode' | 'not-enabled' | 'not-due' }
   | { action: 'hold'; hold: Hold };
 
 /** The lock of an insertion that has not settled yet; see patch/crash-guard.ts. */

@@ -28,10 +28,18 @@ Changing remote-server on an enabled machine asks the new server first, and chan
   static override strict = false;
   static override flags = {
     format: Flags.option({ options: ['humane', 'json', 'yaml'] as const, summary: 'how to show' })(),
+    'from-snap': Flags.boolean({
+      hidden: true,
+      summary: 'take over what was set with snap set; for the configure hook',
+    }),
   };
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Config);
+    if (flags['from-snap']) {
+      const { configureFromSnap } = await import('../operations/configure.ts');
+      return configureFromSnap(this.rootWorld());
+    }
     const words = argv as string[];
     if (!words.some((word) => word.includes('='))) return this.show(words, flags.format ?? 'humane');
     if (flags.format !== undefined)

@@ -37,7 +37,9 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
   async run(): Promise<void> {
     const { flags } = await this.parse(Status);
     const showSecrets = flags['show-secrets'];
-    const document = status(showSecrets ? this.rootWorld() : this.world(), { showSecrets });
+    const world = showSecrets ? this.rootWorld() : this.world();
+    await world.kernel.requirePlugs();
+    const document = status(world, { showSecrets });
     const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
     this.print(await render(document, flags.format ?? plain, flags));
   }

@@ -21,7 +21,7 @@ const MOST_FRAMES = 4;
 export function findBlockers(root: string, target: 0 | 1): Blocker[] {
   const proc = join(root, 'proc');
   const blockers: Blocker[] = [];
-  for (const pid of readdirSync(proc).filter((name) => /^\d+$/.test(name))) {
+  for (const pid of list(proc).filter((name) => /^\d+$/.test(name))) {
     for (const task of list(join(proc, pid, 'task'))) {
       const directory = join(proc, pid, 'task', task);
       const state = read(join(directory, 'patch_state'));

@@ -1,14 +1,24 @@
 import type { LivePatch, Machine, Mode } from '../types.ts';
 import { type Host, readHost } from './host.ts';
-import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } from './livepatches.ts';
+import {
+  disableLivePatch,
+  listLivePatches,
+  quiet,
+  replacedFunctions,
+  requireControl,
+  settle,
+} from './livepatches.ts';
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
 import { insertModule, loadedModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
+import { requirePlugs } from './plugs.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
+  /** In a snap, checks that it may do what the rest of this needs. @throws LivepatchError `no-permission` */
+  requirePlugs(): Promise<void>;
   /** @throws LivepatchError `unsupported-kernel` on an architecture without patches, `general` without a machine id. */
   machine(): Machine;
   /** The kill switch; never throws. */
@@ -34,7 +44,7 @@ export interface Kernel {
   openLog(): KernelLog;
   /**
    * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `settle`.
-   * @throws LivepatchError `kernel-refused`
+   * @throws LivepatchError `no-permission` when it could not be taken out again, `kernel-refused`
    */
   insert(fd: number): Promise<void>;
   /**
@@ -62,6 +72,7 @@ export interface Kernel {
 /** The kernel under `root`, which is `/` but in tests. */
 export function linuxKernel(root = '/'): Kernel {
   return {
+    requirePlugs,
     machine: () => readMachine(root),
     mode: () => readMode(root),
     security: () => readSecurity(root),
@@ -72,7 +83,10 @@ export function linuxKernel(root = '/'): Kernel {
     modules: () => loadedModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),
-    insert: (fd) => insertModule(fd),
+    async insert(fd) {
+      requireControl(root);
+      await insertModule(fd);
+    },
     settle: (name) => settle(root, name),
     quiet: () => quiet(root),
     disable: (name) => disableLivePatch(root, name),

@@ -16,6 +16,22 @@ export function listLivePatches(root: string): LivePatch[] | undefined {
   return readdirSync(directory).flatMap((name) => readLivePatch(root, name) ?? []);
 }
 
+/**
+ * Before an insertion: a patch that can be neither watched nor taken out again must not go in. Confinement that lets us
+ * see this directory lets us write in it, too.
+ * @throws LivepatchError `no-permission`
+ */
+export function requireControl(root: string): void {
+  try {
+    readdirSync(join(root, SYSFS));
+  } catch (error) {
+    throw new LivepatchError('no-permission', `cannot look after live patches: ${messageOf(error)}`, {
+      hint: "In a snap: 'sudo snap connect canonical-livepatch:sys-kernel-livepatch'.",
+      cause: error,
+    });
+  }
+}
+
 /** @returns undefined when the patch is not there, or vanishes while we look: a replaced one does so at any time. */
 function readLivePatch(root: string, name: string): LivePatch | undefined {
   const file = (attribute: string) => readFileSync(join(root, SYSFS, name, attribute), 'utf8').trim() === '1';

@@ -1,6 +1,9 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { execaSync } from 'execa';
 import { hasErrno } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { ENVIRONMENT } from './environment.ts';
 
 /** What the kernel says from a moment on. */
 export interface KernelLog extends Disposable {
@@ -17,10 +20,38 @@ export function openLog(root: string): KernelLog {
   try {
     fd = openSync(join(root, 'dev/kmsg'), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    return { read: () => undefined, [Symbol.dispose]: () => {} };
+    return openBuffer();
   }
   readRecords(fd);
   return { read: () => readRecords(fd), [Symbol.dispose]: () => closeSync(fd) };
+}
+
+/**
+ * The log as dmesg has it by syslog(2): the whole buffer each time. It is the only way inside a snap, whose device
+ * cgroup denies /dev/kmsg whatever is connected.
+ */
+function openBuffer(): KernelLog {
+  let last = readBuffer()?.at(-1);
+  function read(): string[] | undefined {
+    const lines = readBuffer();
+    if (lines === undefined) return undefined;
+    // When the last line is not there any more, all that is there came after it.
+    const fresh = lines.slice(last === undefined ? 0 : lines.lastIndexOf(last) + 1);
+    last = lines.at(-1);
+    return fresh.map((line) => line.replace(/^\[ *\d+\.\d+\] /, ''));
+  }
+  return { read, [Symbol.dispose]: () => {} };
+}
+
+function readBuffer(): string[] | undefined {
+  const { failed, stdout } = execaSync('dmesg', ['--syslog'], {
+    env: ENVIRONMENT,
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    timeout: LIMITS.kernel.commandTime,
+  });
+  return failed ? undefined : stdout.split('\n');
 }
 
 /** Every record from where the descriptor stands: `6,1234,5678,-;message`, continuation lines after it. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { ENVIRONMENT } from './environment.ts';
 import { becomes } from './wait.ts';
 
 /**
@@ -33,9 +34,6 @@ const REFUSALS: readonly { text: string; hint: string }[] = [
 
 const BUSY = 'Device or resource busy';
 const MORE = "See 'sudo dmesg' for the kernel's reason.";
-
-/** Nothing of our environment but what kmod needs: no proxy password, no token reaches a child. */
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 /**
  * Inserts the module that this open descriptor holds. Never with `-f`: the kernel would take it for unsigned.

@@ -14,7 +14,20 @@ export async function configure(world: World, changes: Record<string, string>): 
   if ('remote-server' in changes) await requireAnswer(world, changes);
   store.config.update(changes);
   store.events.add({ what: 'configured', keys: Object.keys(changes) });
+  await store.snapSettings.publish(store.config.texts());
   for (const warning of warningsOf(store.config.read())) world.warn(warning);
+}
+
+/**
+ * Takes over what was set with `snap set`: all of it, or none. Afterwards `snap get` shows every key.
+ * @throws LivepatchError as `configure`
+ */
+export async function configureFromSnap({ store }: World): Promise<void> {
+  using _lock = await store.lock('snap set');
+  const changes = await store.snapSettings.changes();
+  store.config.update(changes);
+  store.events.add({ what: 'configured', keys: Object.keys(changes) });
+  await store.snapSettings.publish(store.config.texts());
 }
 
 async function requireAnswer({ connect, kernel, progress, store }: World, changes: Record<string, string>) {

@@ -31,6 +31,7 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
     patch !== undefined && (world.kernel.livePatches() ?? []).some(({ name }) => name === patch.module);
   // First, so that a kernel that does not let go leaves everything as it was.
   if (options.unpatch && patch !== undefined) {
+    await world.kernel.requirePlugs();
     await reach(world, 'gone', patch.module);
     liftAll({ store, machine: world.kernel.machine() });
     if (inKernel) store.events.add({ what: 'reverted', version: patch.version });

@@ -7,13 +7,14 @@ export type LockedRun = Run & Disposable;
 /**
  * Takes the run lock, sets the record right, and reads what the whole run goes by.
  * @param who the command, for whoever meets the lock.
- * @throws LivepatchError `busy`, `storage`, `config`
+ * @throws LivepatchError `no-permission`, `busy`, `storage`, `config`
  */
 export async function startRun(
   world: World,
   who: string,
   options: { retryBlocked?: boolean } = {},
 ): Promise<LockedRun> {
+  await world.kernel.requirePlugs();
   const lock = await world.store.lock(who);
   try {
     await recover(world);

@@ -32,7 +32,9 @@ export function configFile(path: string): ConfigFile {
       >;
     },
     preview: (changes) => parseConfig(textsOf(path, parseFile(path, changed(load(), changes)))),
-    update: (changes) => writeAtomic(path, changed(load(), changes)),
+    update(changes) {
+      if (Object.keys(changes).length > 0) writeAtomic(path, changed(load(), changes));
+    },
   };
 }
 

@@ -6,6 +6,7 @@ export interface Paths {
   common: string;
   data: string;
   config: string;
+  snapSettings: string;
   machineToken: string;
   lastCheck: string;
   patches: string;
@@ -33,6 +34,7 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     common,
     data,
     config: join(common, 'config'),
+    snapSettings: join(common, 'snap-settings'),
     machineToken: join(common, 'machine-token'),
     lastCheck: join(common, 'last-check'),
     patches: join(common, 'patches'),

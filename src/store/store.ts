@@ -9,11 +9,13 @@ import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
 import { type RecordFile, recordFile } from './record.ts';
+import { type SnapSettings, snapSettings } from './snap-settings.ts';
 import { type TokenFile, tokenFile } from './token.ts';
 
 /** All that is kept between runs. */
 export interface Store {
   config: ConfigFile;
+  snapSettings: SnapSettings;
   token: TokenFile;
   record: RecordFile;
   payloads: Payloads;
@@ -34,6 +36,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
   const paths = pathsFrom(env);
   return {
     config: configFile(paths.config),
+    snapSettings: snapSettings(paths.snapSettings),
     token: tokenFile(paths.machineToken),
     record: recordFile(paths),
     payloads: payloads(paths.patches),

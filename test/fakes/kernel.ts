@@ -94,6 +94,7 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
 
   return {
     deeds,
+    requirePlugs: async () => {},
     machine: () => state.machine,
     mode: () => state.mode,
     security: () => ({ lockdown: 'none', secureBoot: false, modulesDisabled: false, tainted: 0 }),

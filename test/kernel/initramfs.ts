@@ -9,7 +9,7 @@ const BUSYBOX = '/bin/busybox';
 const GUEST = join(import.meta.dirname, 'guest');
 
 /** The host's files, the agent's port, the network, the disk. */
-const MODULES = [
+export const MODULES: readonly string[] = [
   'virtio_pci',
   '9pnet_virtio',
   '9p',
@@ -20,32 +20,39 @@ const MODULES = [
   'ext4',
 ];
 
-/** Makes the guest's initramfs, or finds it in the cache. Returns its path. */
-export async function initramfs(kernel: KernelTree): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([kernel.release, MODULES]));
-  for (const file of [BUSYBOX, join(GUEST, 'init'), join(GUEST, 'agent')]) {
+/**
+ * Makes a guest's initramfs, or finds it in the cache. Returns its path.
+ * @param init the first process; it finds the modules, in the order to load them, and the agent.
+ */
+export async function initramfs(
+  kernel: KernelTree,
+  init = join(GUEST, 'init'),
+  modules = MODULES,
+): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([kernel.release, modules]));
+  for (const file of [BUSYBOX, init, join(GUEST, 'agent')]) {
     hash.update(await readFile(file));
   }
   const cached = join(cacheDirectory, 'initramfs', `${hash.digest('hex')}.cpio`);
   if (!(await exists(cached))) {
     await mkdir(join(cacheDirectory, 'initramfs'), { recursive: true });
-    await writeFile(`${cached}.${process.pid}`, await pack(kernel));
+    await writeFile(`${cached}.${process.pid}`, await pack(kernel, init, modules));
     await rename(`${cached}.${process.pid}`, cached);
   }
   return cached;
 }
 
 /** Not compressed: the guest's processor is emulated, and copying costs nothing. */
-async function pack(kernel: KernelTree): Promise<Uint8Array> {
+async function pack(kernel: KernelTree, init: string, names: readonly string[]): Promise<Uint8Array> {
   const tree = await mkdtemp(join(tmpdir(), 'livepatch-initramfs-'));
   try {
     for (const directory of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'upper', 'root']) {
       await mkdir(join(tree, directory));
     }
     await copyFile(BUSYBOX, join(tree, 'bin/busybox'));
-    await copyFile(join(GUEST, 'init'), join(tree, 'init'));
+    await copyFile(init, join(tree, 'init'));
     await copyFile(join(GUEST, 'agent'), join(tree, 'agent'));
-    const modules = await inLoadOrder(MODULES, kernel);
+    const modules = await inLoadOrder(names, kernel);
     for (const module of modules) {
       await copyFile(module, join(tree, 'modules', basename(module)));
     }
@@ -64,7 +71,7 @@ async function pack(kernel: KernelTree): Promise<Uint8Array> {
 }
 
 /** The files of these modules and of all that they depend on, each once, dependencies first. */
-async function inLoadOrder(names: string[], kernel: KernelTree): Promise<string[]> {
+async function inLoadOrder(names: readonly string[], kernel: KernelTree): Promise<string[]> {
   const root = join(kernel.modules, '../../..');
   const { stdout } = await execa`modprobe -a -d ${root} -S ${kernel.release} --show-depends ${names}`;
   const files = [...stdout.matchAll(/^insmod (\S+)/gm)].map(([, file]) => file ?? '');

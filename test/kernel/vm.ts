@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -56,6 +56,14 @@ export interface Vm {
   ended: Promise<End>;
 }
 
+/** One that runs systemd and can be looked after from outside. */
+export interface Machine extends Vm {
+  /** Descriptor 4, for QEMU's monitor where the arguments attach it. */
+  monitor: Socket;
+  /** Reboots in good order, and waits until the machine is up again. */
+  reboot(): Promise<void>;
+}
+
 /**
  * Boots the kernel in QEMU, without KVM, on a copy-on-write view of the host's own root, so that the guest runs this
  * very checkout with this very Node. All that it writes is lost with it, but for /persist.
@@ -67,7 +75,7 @@ export async function bootVm(options: VmOptions): Promise<Vm> {
   if (options.disk !== undefined && !existsSync(options.disk)) {
     await execa`mke2fs -q -t ext4 ${options.disk} 256M`;
   }
-  const vm = await start(await qemuArguments(options));
+  const vm = await startQemu(await qemuArguments(options), ENVIRONMENT);
   try {
     const { exitCode, stderr } = await vm.run(furnish(options));
     if (exitCode !== 0) {
@@ -148,10 +156,18 @@ END
 `;
 }
 
-async function start(qemuArgs: string[]): Promise<Vm> {
-  // The parent-death signal reaches QEMU even when this process is killed outright. Descriptor 3 is the agent's.
+/**
+ * Starts QEMU, whose arguments attach the agent's port to descriptor 3, and waits for the agent.
+ * @param prologue what every script in the guest begins with.
+ */
+export async function startQemu(
+  qemuArgs: string[],
+  prologue: string,
+  hello: 'awaited' | 'in the snapshot' = 'awaited',
+): Promise<Machine> {
+  // The parent-death signal reaches QEMU even when this process is killed outright.
   const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...qemuArgs], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   });
   let printed = '';
   for (const stream of [qemu.stdout, qemu.stderr]) {
@@ -175,7 +191,7 @@ async function start(qemuArgs: string[]): Promise<Vm> {
     return Promise.race([event, failure]).finally(() => clearTimeout(timer));
   }
 
-  const agent = converse(qemu);
+  const agent = converse(qemu.stdio[3] as Socket, prologue);
   async function kill(): Promise<void> {
     killed = true;
     qemu.kill('SIGKILL');
@@ -186,7 +202,8 @@ async function start(qemuArgs: string[]): Promise<Vm> {
     await before(ended, 'power-off', POWER_OFF_TIME);
   }
   try {
-    await before(agent.hello, 'boot', BOOT_TIME);
+    const up: Promise<unknown> = hello === 'awaited' ? agent.hello() : agent.ask('true');
+    await before(up, 'boot', BOOT_TIME);
   } catch (error) {
     await kill();
     throw error;
@@ -197,15 +214,20 @@ async function start(qemuArgs: string[]): Promise<Vm> {
     powerOff,
     kill,
     ended,
+    monitor: qemu.stdio[4] as Socket,
+    async reboot() {
+      const hello = agent.hello();
+      void agent.ask('systemctl reboot');
+      await before(hello, 'reboot', BOOT_TIME);
+    },
   };
 }
 
 /** The host's end of guest/agent, which has the protocol. */
-function converse(qemu: ChildProcess) {
-  const socket = qemu.stdio[3] as Socket;
+function converse(socket: Socket, prologue: string) {
   // A machine that ends resets its socket; that is told by the machine's end.
   socket.on('error', () => {});
-  const { promise: hello, resolve: greet } = Promise.withResolvers<void>();
+  let greet = () => {};
   const waiting: ((result: RunResult) => void)[] = [];
 
   createInterface({ input: socket }).on('line', (line) => {
@@ -217,7 +239,13 @@ function converse(qemu: ChildProcess) {
   function ask(script: string): Promise<RunResult> {
     const { promise, resolve } = Promise.withResolvers<RunResult>();
     const id = waiting.push(resolve) - 1;
-    socket.write(`${id} ${Buffer.from(ENVIRONMENT + script).toString('base64')}\n`);
+    socket.write(`${id} ${Buffer.from(prologue + script).toString('base64')}\n`);
+    return promise;
+  }
+  /** Waits for the next time that the agent comes up. */
+  function hello(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    greet = resolve;
     return promise;
   }
   return { hello, ask };

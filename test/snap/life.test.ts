@@ -1,0 +1,224 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PLUGS } from '../../src/kernel/plugs.ts';
+import { type Site, startSite } from '../kernel/site.ts';
+import type { Machine } from '../kernel/vm.ts';
+import { MOUNT_HOST, startSnapMachine } from './machine.ts';
+
+const NAME = 'canonical-livepatch';
+/** snapd connects `network` by itself. */
+const TO_CONNECT = PLUGS.filter((plug) => plug !== 'network');
+const PACK = join(import.meta.dirname, '../../snap/pack.ts');
+
+/** The emulated machine takes so long to compile a snap's AppArmor profiles, and some. */
+const SNAPD_TIME = 300_000;
+
+let site: Site;
+let machine: Machine;
+let snap: string;
+
+beforeAll(async () => {
+  site = await startSite();
+  const { stdout } = await execa('node', [PACK, site.directory]);
+  snap = stdout.replace('built: ', '');
+  machine = await startSnapMachine(site.directory);
+});
+afterAll(async () => {
+  await machine?.kill();
+  await site?.end();
+});
+
+const run = (script: string) => machine.run(script, { timeoutMs: SNAPD_TIME });
+const client = (words: string) => run(`${NAME} ${words}`);
+
+/** Runs what can only succeed. Returns what it printed, without the last newline. */
+async function output(script: string): Promise<string> {
+  const result = await run(script);
+  if (result.exitCode !== 0) throw new Error(`${script}: exit status ${result.exitCode}\n${result.stderr}`);
+  return result.stdout.trimEnd();
+}
+const succeed = (words: string) => output(`${NAME} ${words}`);
+
+const procVersion = () => output('cat /proc/version');
+const status = async () => JSON.parse(await succeed('status --format json')).Status[0].Livepatch;
+const settings = async () => JSON.parse(await output(`snap get -d ${NAME}`));
+const revision = () => output(`readlink /snap/${NAME}/current`);
+const enable = () => output(`echo ${site.database.addAuthToken()} | ${NAME} enable -`);
+const offer = async (version: string) => site.offer(version, (await site.build(version)).archive);
+
+/** Boots again, and waits until the boot service is done. */
+async function reboot(): Promise<void> {
+  await machine.reboot();
+  await output(`${MOUNT_HOST} && systemctl start snap.${NAME}.boot`);
+}
+
+/** What confinement has denied to the snap so far, without what varies from run to run. */
+async function denials(): Promise<string[]> {
+  const log = await output(
+    'journalctl --sync; journalctl --quiet --no-pager --output=cat _TRANSPORT=audit _TRANSPORT=kernel',
+  );
+  const denied = log.split('\n').flatMap((line) => {
+    const [, operation, path] =
+      /apparmor="DENIED" operation="(\w+)" profile="snap\.\S+" name="(\S+)"/.exec(line) ?? [];
+    const [, number] = /type=1326 .* subj=snap\..* syscall=(\d+)/.exec(line) ?? [];
+    if (number !== undefined) return `syscall ${number}`;
+    return path === undefined
+      ? []
+      : `${operation} ${path.replace(/^\/sys\/fs\/cgroup\/.*\//, '/sys/fs/cgroup/*/')}`;
+  });
+  return [...new Set(denied)].sort();
+}
+
+/** All of it is Node's start, and none of it matters to us. */
+const EXPLAINED = [
+  // libuv looks whether its cgroup bounds its memory, and takes the machine's instead.
+  'open /sys/fs/cgroup/*/memory.high',
+  'open /sys/fs/cgroup/*/memory.max',
+  // io_uring_setup: libuv asks for it to save calls of epoll_ctl, and does without.
+  'syscall 425',
+];
+
+const MISSING = /sudo snap connect canonical-livepatch:(\S+)'/g;
+
+describe('the life of the snap', () => {
+  it('installs, and says what is to be connected before anything is done', async () => {
+    await output(`snap install --dangerous /host${snap}`);
+    for (const words of ['status', 'enable 0123456789']) {
+      const { exitCode, stdout, stderr } = await client(words);
+      expect({ words, exitCode, stdout }).toEqual({ words, exitCode: 77, stdout: '' });
+      expect([...stderr.matchAll(MISSING)].map(([, plug]) => plug)).toEqual(TO_CONNECT);
+    }
+    for (const plug of TO_CONNECT) await output(`snap connect ${NAME}:${plug}`);
+    expect(await client('status')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('not enabled'),
+    });
+  });
+
+  it('takes and shows its configuration through snap set and snap get, all or none', async () => {
+    const before = await settings();
+    expect(before).toMatchObject({ 'dial-timeout': '12s', 'check-interval': '60' });
+    expect(await run(`snap set ${NAME} dial-timeout=20s check-interval=5`)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('check-interval: must be 0, or a whole number of minutes, at least 60'),
+    });
+    expect(await settings()).toEqual(before);
+
+    await output(
+      `snap set ${NAME} remote-server=https://livepatch.test:${site.server.port} check-interval=90 \
+       ca-certs="$(cat /host${site.directory}/ca.pem)" signing-certs="$(cat /host${site.signer.certFile})"`,
+    );
+    await succeed('config dial-timeout=30s');
+    expect(await settings()).toMatchObject({ 'dial-timeout': '30s', 'check-interval': '90' });
+    await output(`snap unset ${NAME} check-interval`);
+    expect(await succeed('config')).toMatch(/dial-timeout: 30s\ncheck-interval: 60\n/);
+  });
+
+  it('enables, and patches the running kernel from inside its confinement', async () => {
+    await offer('121.1');
+    expect(await procVersion()).not.toContain('live-patched');
+    expect(await enable()).toMatch(/^Successfully enabled device/);
+    expect(await procVersion()).toContain('live-patched, version 121');
+    expect(await status()).toMatchObject({ State: 'applied', Version: '121.1' });
+  });
+
+  it('tells everybody its status, and keeps everything else to root', async () => {
+    await output('useradd --create-home person');
+    const seen = await output(`su person -c '/snap/bin/${NAME} status --format json'`);
+    expect(JSON.parse(seen).Status[0].Livepatch).toEqual(await status());
+    const files = await output(`cd /var/snap/${NAME} && find common x1 -printf '%M %u %p\\n' | sort -k 3`);
+    expect(files.replace(/[0-9a-f]{64}/, '<sha256>').split('\n')).toEqual([
+      'drwxr-xr-x root common',
+      '-rw------- root common/config',
+      '-rw------- root common/last-check',
+      'drwx------ root common/locks',
+      '-rw------- root common/machine-token',
+      'drwx------ root common/patches',
+      '-rw------- root common/patches/<sha256>',
+      '-rw------- root common/run-lock',
+      '-rw------- root common/snap-settings',
+      'drwxr-xr-x root x1',
+      '-rw------- root x1/record.json',
+      '-rw-r--r-- root x1/status.json',
+    ]);
+  });
+
+  it('applies the patch again when the machine boots', async () => {
+    await reboot();
+    expect(await procVersion()).toContain('live-patched, version 121');
+    expect(await output(`journalctl --output=cat --boot --unit=snap.${NAME}.boot`)).toContain(
+      'applied: patch 121.1',
+    );
+  });
+
+  it('keeps what it knows when it is refreshed to the next revision', async () => {
+    const before = await status();
+    await output(`snap install --dangerous /host${snap}`);
+    expect(await revision()).toBe('x2');
+    expect(await status()).toEqual(before);
+    expect(await procVersion()).toContain('live-patched, version 121');
+  });
+
+  it('checks by itself when its timer elapses', async () => {
+    await offer('122.1');
+    const next = await output(
+      `systemctl show --property=NextElapseUSecRealtime --value snap.${NAME}.refresh.timer`,
+    );
+    await output(`date --set "$(date --date '${next} 2 seconds ago')"`);
+    await output('until grep -q "version 122" /proc/version; do sleep 1; done');
+    await output(`while systemctl is-active --quiet snap.${NAME}.refresh; do sleep 1; done`);
+    expect(await status()).toMatchObject({ State: 'applied', Version: '122.1' });
+  });
+
+  it('goes on with a machine that a newer revision has patched when it is reverted', async () => {
+    await output(`snap revert ${NAME}`);
+    expect(await revision()).toBe('x1');
+    await succeed('refresh');
+    expect(await status()).toMatchObject({ State: 'applied', Version: '122.1' });
+  });
+
+  it.each(TO_CONNECT)('does nothing without %s', async (plug) => {
+    const before = await procVersion();
+    await output(`snap disconnect ${NAME}:${plug}`);
+    expect(await client('refresh')).toMatchObject({
+      exitCode: 77,
+      stderr: expect.stringContaining(`sudo snap connect ${NAME}:${plug}`),
+    });
+    await output(`snap connect ${NAME}:${plug}`);
+    expect(await procVersion()).toBe(before);
+  });
+
+  it('is told to stop, and leaves the patch in the kernel', async () => {
+    expect(await client('disable')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('Successfully disabled device'),
+      stderr: expect.stringContaining('patch 122.1 stays in the kernel until the next boot'),
+    });
+    expect(await procVersion()).toContain('live-patched, version 122');
+  });
+
+  it('takes its secrets away when it is removed, also from the snapshot that snapd keeps', async () => {
+    await enable();
+    const id = await output('cat /etc/machine-id');
+    expect(site.database.machine(id)).toBeDefined();
+
+    await output(`snap remove ${NAME}`);
+    expect(site.database.machine(id)).toBeUndefined();
+    const kept = await output(
+      'cd /tmp && unzip -q /var/lib/snapd/snapshots/*.zip archive.tgz && tar -tzf archive.tgz | sort',
+    );
+    expect(kept).toContain('common/config');
+    expect(kept).not.toMatch(/machine-token|[0-9a-f]{64}/);
+    expect(await procVersion()).toContain('live-patched, version 122');
+  });
+
+  it('leaves nothing behind when it is purged', async () => {
+    await output(`snap install --dangerous /host${snap} && snap remove --purge ${NAME}`);
+    expect(await output(`find / -xdev -name '*${NAME}*' -not -path '/proc/*' -not -path '/home/*'`)).toBe('');
+  });
+
+  it('was denied nothing in all of this that is not explained', async () => {
+    expect(await denials()).toEqual(EXPLAINED);
+  });
+});
