@@ -10,6 +10,8 @@ export default {
   mutate: ['src/patch/*.ts', '!src/patch/{archive,bzip2,compression,examine,tar}.ts'],
   coverageAnalysis: 'perTest',
   concurrency: 2,
+  // A busy machine must not pass for a mutant that hangs.
+  timeoutMS: 60_000,
   reporters: ['clear-text', 'progress-append-only'],
   clearTextReporter: { reportTests: false, logTests: false },
   // There is no such file: to rewrite tsconfig.json, Stryker 10 asks for a function that TypeScript 7 has not.

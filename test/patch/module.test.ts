@@ -92,7 +92,11 @@ describe('readModule', () => {
     ['more sections than fit', patched(60, 0xff, 0x00), /outside the file/],
     ['section headers of another size', patched(58, 63), /section table/],
     ['section names in no section', patched(62, 0xff, 0), /has no end/],
-    ['section names just after the last section', patched(62, 5, 0), /has no end/],
+    [
+      'section names just after the last section',
+      patched(62, makeModule().readUInt16LE(60), 0),
+      /has no end/,
+    ],
     ['no .modinfo', makeModule({ sections: [own] }), /has no \.modinfo/],
     ['two .modinfo', makeModule({ sections: [modinfo, own, modinfo] }), /more than one \.modinfo/],
     ['a .modinfo without content', makeModule({ sections: [{ ...modinfo, type: 8 }, own] }), /lacks name/],

@@ -109,6 +109,7 @@ describe('what is due', () => {
       { config: { cutoffDate: '2026-11-20T01:00:00+01:00', patchDelay: 0 } },
       'apply 1',
     ],
+    ['of tomorrow, no delay', { candidate: { ...newer, releasedAt: '2026-11-23T00:00:00Z' } }, 'apply 1'],
     ['two days old, delay of two', { config: { cutoffDate: undefined, patchDelay: 172_800_000 } }, 'apply 1'],
     [
       'two days old, delay of more',
@@ -162,13 +163,17 @@ describe('what is due', () => {
     [
       'not-yet',
       { locks: [lock({ attempt: 1 })] },
-      'the machine went down while patch 121.1 was being applied; it is tried once more after 15 minutes of uptime',
+      'the machine went down while patch 121.1 was being applied; it is tried once more after 15 minutes of uptime (its lock is locks/lkp_x_121_121.1)',
     ],
-    ['crashed', { locks: [lock()] }, 'the machine went down twice while patch 121.1 was being applied'],
+    [
+      'crashed',
+      { locks: [lock()] },
+      'the machine went down twice while patch 121.1 was being applied (its lock is locks/lkp_x_121_121.1)',
+    ],
     [
       'kernel-bug',
       { locks: [lock({ bootId: 'now', trace: ['BUG'] })] },
-      'the kernel found a bug in patch 121.1',
+      'the kernel found a bug in patch 121.1 (its lock is locks/lkp_x_121_121.1)',
     ],
     ['reverted', { reverted: '121.1' }, 'patch 121.1 was taken out of the kernel by an administrator'],
   ])('says why it is held: %s', (why, changes, message) => {
