@@ -9,9 +9,9 @@ export const inSnap = process.env.SNAP !== undefined;
  * @returns how it ended and what it printed.
  */
 export async function snapctl(...words: string[]): Promise<{ ok: boolean; stdout: string; stderr: string }> {
-  const { exitCode, stdout, stderr } = await execa('/usr/bin/snapctl', words, {
+  const { exitCode, stdout, stderr, shortMessage } = await execa('/usr/bin/snapctl', words, {
     stdin: 'ignore',
     reject: false,
   });
-  return { ok: exitCode === 0, stdout, stderr };
+  return { ok: exitCode === 0, stdout, stderr: stderr || (shortMessage ?? '') };
 }
