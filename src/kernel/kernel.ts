@@ -3,7 +3,7 @@ import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } f
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, loadedModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
+import { insertModule, livePatchModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
@@ -20,7 +20,7 @@ export interface Kernel {
    * @returns undefined when there is no such module, or no note.
    */
   buildId(name: string): string | undefined;
-  /** The names of all modules that are loaded, or built in. */
+  /** The names of all loaded modules that are live patches, those among them that patch nothing any more. */
   modules(): string[];
   /** The functions that a live patch replaces; empty when there is no such patch. */
   replacedFunctions(name: string): string[];
@@ -53,7 +53,7 @@ export interface Kernel {
   remove(name: string): Promise<void>;
 }
 
-/** The kernel under `root`, which is `/` but in tests. */
+/** The kernel under `root`, which is `/` but in tests; so are kmod's programs. */
 export function linuxKernel(root = '/'): Kernel {
   return {
     machine: () => readMachine(root),
@@ -61,10 +61,10 @@ export function linuxKernel(root = '/'): Kernel {
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
     buildId: (name) => moduleBuildId(root, name),
-    modules: () => loadedModules(root),
+    modules: () => livePatchModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),
-    insert: (fd) => insertModule(fd),
+    insert: (fd) => insertModule(root, fd),
     settle: (name) => settle(root, name),
     quiet: () => quiet(root),
     disable: (name) => disableLivePatch(root, name),

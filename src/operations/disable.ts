@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { Secret } from '../secret.ts';
-import { liftAll } from './apply.ts';
+import { liftAll, retire } from './apply.ts';
 import { reach } from './reach.ts';
 import { recover } from './recover.ts';
 import type { World } from './world.ts';
@@ -32,6 +32,7 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   // First, so that a kernel that does not let go leaves everything as it was.
   if (options.unpatch && patch !== undefined) {
     await reach(world, 'gone', patch.module);
+    await retire(world, patch.module);
     liftAll({ store, machine: world.kernel.machine() });
   }
   const stays = inKernel && !options.unpatch ? patch : undefined;
