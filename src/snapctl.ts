@@ -1,7 +1,8 @@
-import { execa } from 'execa';
-
-/** Whether this is the snap, and not the bundle on its own. */
-export const inSnap = process.env.SNAP !== undefined;
+/**
+ * Whether this is the snap, and not the bundle on its own: snapd names the snap to whatever it starts. SNAP alone is
+ * not enough, for it only says where the directories are.
+ */
+export const inSnap = process.env.SNAP_NAME !== undefined;
 
 /**
  * Asks snapd about our own snap, or tells it something. The program is the base's; its environment is ours, because the
@@ -9,9 +10,10 @@ export const inSnap = process.env.SNAP !== undefined;
  * @returns how it ended and what it printed.
  */
 export async function snapctl(...words: string[]): Promise<{ ok: boolean; stdout: string; stderr: string }> {
-  const { exitCode, stdout, stderr } = await execa('/usr/bin/snapctl', words, {
+  const { execa } = await import('execa');
+  const { exitCode, stdout, stderr, shortMessage } = await execa('/usr/bin/snapctl', words, {
     stdin: 'ignore',
     reject: false,
   });
-  return { ok: exitCode === 0, stdout, stderr };
+  return { ok: exitCode === 0, stdout, stderr: stderr || (shortMessage ?? '') };
 }

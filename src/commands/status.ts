@@ -40,6 +40,7 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     const world = showSecrets ? this.rootWorld() : this.world();
     await world.kernel.requirePlugs();
     const document = status(world, { showSecrets });
+    if (document.recordError !== undefined) world.warn(document.recordError);
     const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
     this.print(await render(document, flags.format ?? plain, flags));
   }

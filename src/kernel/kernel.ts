@@ -11,7 +11,7 @@ import {
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, loadedModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
+import { insertModule, livePatchModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
 import { requirePlugs } from './plugs.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
@@ -36,7 +36,7 @@ export interface Kernel {
    * @returns undefined when there is no such module, or no note.
    */
   buildId(name: string): string | undefined;
-  /** The names of all modules that are loaded, or built in. */
+  /** The names of all loaded modules that are live patches, those among them that patch nothing any more. */
   modules(): string[];
   /** The functions that a live patch replaces; empty when there is no such patch. */
   replacedFunctions(name: string): string[];
@@ -69,7 +69,7 @@ export interface Kernel {
   remove(name: string): Promise<void>;
 }
 
-/** The kernel under `root`, which is `/` but in tests. */
+/** The kernel under `root`, which is `/` but in tests; so are kmod's programs. */
 export function linuxKernel(root = '/'): Kernel {
   return {
     requirePlugs,
@@ -80,12 +80,12 @@ export function linuxKernel(root = '/'): Kernel {
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
     buildId: (name) => moduleBuildId(root, name),
-    modules: () => loadedModules(root),
+    modules: () => livePatchModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),
     async insert(fd) {
       requireControl(root);
-      await insertModule(fd);
+      await insertModule(root, fd);
     },
     settle: (name) => settle(root, name),
     quiet: () => quiet(root),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execaSync } from 'execa';
 import { hasErrno } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { ENVIRONMENT } from './environment.ts';
+import { environmentUnder } from './environment.ts';
 
 /** What the kernel says from a moment on. */
 export interface KernelLog extends Disposable {
@@ -20,7 +20,7 @@ export function openLog(root: string): KernelLog {
   try {
     fd = openSync(join(root, 'dev/kmsg'), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    return openBuffer();
+    return openBuffer(root);
   }
   readRecords(fd);
   return { read: () => readRecords(fd), [Symbol.dispose]: () => closeSync(fd) };
@@ -30,10 +30,10 @@ export function openLog(root: string): KernelLog {
  * The log as dmesg has it by syslog(2): the whole buffer each time. It is the only way inside a snap, whose device
  * cgroup denies /dev/kmsg whatever is connected.
  */
-function openBuffer(): KernelLog {
-  let last = readBuffer()?.at(-1);
+function openBuffer(root: string): KernelLog {
+  let last = readBuffer(root)?.at(-1);
   function read(): string[] | undefined {
-    const lines = readBuffer();
+    const lines = readBuffer(root);
     if (lines === undefined) return undefined;
     // When the last line is not there any more, all that is there came after it.
     const fresh = lines.slice(last === undefined ? 0 : lines.lastIndexOf(last) + 1);
@@ -43,9 +43,9 @@ function openBuffer(): KernelLog {
   return { read, [Symbol.dispose]: () => {} };
 }
 
-function readBuffer(): string[] | undefined {
+function readBuffer(root: string): string[] | undefined {
   const { failed, stdout } = execaSync('dmesg', ['--syslog'], {
-    env: ENVIRONMENT,
+    env: environmentUnder(root),
     extendEnv: false,
     stdin: 'ignore',
     reject: false,

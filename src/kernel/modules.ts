@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { ENVIRONMENT } from './environment.ts';
+import { environmentUnder } from './environment.ts';
 import { becomes } from './wait.ts';
 
 /**
@@ -40,10 +40,10 @@ const MORE = "See 'sudo dmesg' for the kernel's reason.";
  * Tries again while another patch is in transition, for the kernel allows one at a time.
  * @throws LivepatchError `kernel-refused`
  */
-export async function insertModule(fd: number): Promise<void> {
+export async function insertModule(root: string, fd: number): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     // By descriptor, not by path: what was verified is what is loaded.
-    const refusal = await kmod('insmod', `/proc/${process.pid}/fd/${fd}`);
+    const refusal = await kmod(root, 'insmod', `/proc/${process.pid}/fd/${fd}`);
     if (refusal === undefined) return;
     if (!refusal.includes(BUSY) || attempt === LIMITS.kernel.busyRetries) throw refused('insert', refusal);
     await sleep(LIMITS.kernel.busyPause);
@@ -57,14 +57,25 @@ export async function insertModule(fd: number): Promise<void> {
 export async function removeModule(root: string, name: string): Promise<void> {
   const free = await becomes(() => !moduleRefcount(root, name), LIMITS.kernel.refcountTime);
   if (moduleRefcount(root, name) === undefined) return;
-  const refusal = free ? await kmod('rmmod', name) : `${name} is still in use`;
+  const refusal = free ? await kmod(root, 'rmmod', name) : `${name} is still in use`;
   if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw refused('unload', refusal);
 }
 
-/** The names of all modules, those that are built in among them. */
-export function loadedModules(root: string): string[] {
+/** The names of all modules that carry the kernel's mark of a live patch (TAINT_LIVEPATCH, K). */
+export function livePatchModules(root: string): string[] {
   const directory = join(root, 'sys/module');
-  return existsSync(directory) ? readdirSync(directory) : [];
+  return existsSync(directory)
+    ? readdirSync(directory).filter((name) => taintOf(root, name).includes('K'))
+    : [];
+}
+
+/** @returns nothing for what is built in, or gone meanwhile. */
+function taintOf(root: string, name: string): string {
+  try {
+    return readFileSync(join(root, 'sys/module', name, 'taint'), 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** The section as the module's file had it (kernel/module/sysfs.c, add_notes_attrs). */
@@ -89,9 +100,9 @@ export function moduleRefcount(root: string, name: string): number | undefined {
 }
 
 /** @returns what kmod says against it, or undefined when it was done. */
-async function kmod(verb: 'insmod' | 'rmmod', operand: string): Promise<string | undefined> {
+async function kmod(root: string, verb: 'insmod' | 'rmmod', operand: string): Promise<string | undefined> {
   const { exitCode, stderr, originalMessage } = await execa(verb, [operand], {
-    env: ENVIRONMENT,
+    env: environmentUnder(root),
     extendEnv: false,
     stdin: 'ignore',
     reject: false,

@@ -5,7 +5,7 @@ import { isUnsettled } from '../patch/crash-guard.ts';
 import { sameSeries } from '../patch/life-cycle.ts';
 import type { CrashLock, Patch } from '../types.ts';
 import { look, reach } from './reach.ts';
-import type { Run } from './world.ts';
+import type { Run, World } from './world.ts';
 
 /**
  * Puts a verified patch into the running kernel: lock, insert, wait for the transition.
@@ -37,16 +37,16 @@ export async function apply(run: Run, patch: Patch, lock: CrashLock, inTheWay: b
  * Unloads what the patch replaced: the modules of its series that the kernel has taken out of use. The new patch
  * stands whether or not that can be done: what is left over is shown, no failure.
  */
-export async function retire(run: Run, module: string): Promise<void> {
-  const others = run.kernel.modules().filter((name) => name !== module && sameSeries(name, module));
+export async function retire(world: World, module: string): Promise<void> {
+  const others = world.kernel.modules().filter((name) => name !== module && sameSeries(name, module));
   for (const other of others) {
     // One that the kernel did not take out of use by itself is in use still.
-    if (!['left-over', 'disabled'].includes(look(run, other))) continue;
+    if (!['left-over', 'disabled'].includes(look(world, other))) continue;
     try {
-      await run.kernel.remove(other);
-      run.progress(`unloaded ${other}, which was replaced`);
+      await world.kernel.remove(other);
+      world.progress(`unloaded ${other}, which was replaced`);
     } catch (error) {
-      run.progress(`${other}, which was replaced, stays loaded: ${messageOf(error)}`);
+      world.progress(`${other}, which was replaced, stays loaded: ${messageOf(error)}`);
     }
   }
 }

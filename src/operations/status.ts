@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import { sameCode, sameSeries } from '../patch/life-cycle.ts';
+import { sameCode } from '../patch/life-cycle.ts';
 import { type StatusDocument, statusDocument } from '../report/document.ts';
 import type { Remembered } from '../types.ts';
 import { notEnabled } from './not-enabled.ts';
@@ -39,11 +39,8 @@ function recall({ kernel, store }: World): { remembered: Remembered; recordError
   }
 }
 
-/** Live patches besides ours, and modules of our series that are loaded and patch nothing any more. */
+/** Live patches besides ours, and the modules of such as patch nothing any more. */
 function othersThan(module: string | undefined, { kernel }: World): string[] {
-  const livePatches = (kernel.livePatches() ?? []).map(({ name }) => name);
-  const series = kernel.modules().filter((name) => module !== undefined && sameSeries(name, module));
-  return [...new Set([...livePatches, ...series])].filter(
-    (name) => name !== module || !livePatches.includes(name),
-  );
+  const patching = kernel.livePatches()?.some(({ name }) => name === module);
+  return kernel.modules().filter((name) => name !== module || !patching);
 }

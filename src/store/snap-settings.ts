@@ -36,7 +36,11 @@ export function snapSettings(path: string, ask = inSnap ? snapctl : undefined): 
       if (stale.length === 0) return;
       // -s: a string, whatever it looks like.
       const { ok, stderr } = await ask('set', '-s', ...stale.map((name) => `${name}=${texts[name]}`));
-      if (!ok) throw new LivepatchError('storage', `snapd does not take the configuration over: ${stderr}`);
+      if (!ok)
+        throw new LivepatchError(
+          'storage',
+          `the configuration is changed, but snap get does not show it: ${stderr}`,
+        );
       writeAtomic(path, `${JSON.stringify(texts)}\n`);
     },
   };
@@ -48,7 +52,7 @@ export function snapSettings(path: string, ask = inSnap ? snapctl : undefined): 
  */
 async function readAll(ask = snapctl): Promise<Record<string, string>> {
   const { ok, stdout, stderr } = await ask('get', '-d', ...Object.keys(CONFIG_KEYS));
-  if (!ok) throw new LivepatchError('storage', `snapd does not tell the configuration: ${stderr}`);
+  if (!ok) throw new LivepatchError('storage', `snapd does not tell what was set: ${stderr}`);
   const values = Object.entries(JSON.parse(stdout));
   return Object.fromEntries(
     values.map(([name, value]) => {

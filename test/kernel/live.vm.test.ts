@@ -1,7 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readModule } from '../../src/patch/module.ts';
+import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { compileModule, moduleName } from '../patches/build.ts';
+import { CONTRACT } from './contract.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
 import { bootVm, type Vm } from './vm.ts';
 
@@ -25,8 +28,6 @@ beforeAll(async () => {
     const module = await compileModule({ source: join(SOURCES, source), name, kernel: site.kernel });
     await writeFile(join(site.directory, `${name}.ko`), module);
   }
-  await site.introduce(vm);
-  await succeed(vm, `enable ${site.database.addAuthToken()}`);
   await output(`insmod /host${site.directory}/sleeper.ko`);
 });
 afterAll(async () => {
@@ -36,6 +37,14 @@ afterAll(async () => {
 
 const FOREIGN = '/sys/kernel/livepatch/kpatch_sleeper';
 const name = (version: string) => moduleName(site.kernel.release, version);
+
+/** A signed module, as the contract takes it. */
+async function moduleFile(version: string) {
+  const { metadata, module } = await site.build(version);
+  const { buildId } = readModule(splitSignedModule(module).content);
+  await writeFile(join(site.directory, metadata.file), module);
+  return { name: metadata.module, file: `/host${join(site.directory, metadata.file)}`, buildId };
+}
 
 async function output(script: string): Promise<string> {
   const { exitCode, stderr, stdout } = await vm.run(script);
@@ -60,6 +69,19 @@ async function sleeper(): Promise<{ pid: string; release: () => Promise<unknown>
 const becomesZero = (file: string) => output(`while grep -qs 1 ${file}; do sleep 0.05; done`);
 
 describe('a running machine', () => {
+  it('keeps the contract that the fake kernel keeps', async () => {
+    const given = {
+      older: await moduleFile('121.1'),
+      newer: await moduleFile('122.1'),
+      garbage: `/host${site.directory}/ca.pem`,
+    };
+    const results = JSON.parse(await output(`node test/kernel/guest/contract.ts '${JSON.stringify(given)}'`));
+    expect(results).toEqual(Object.fromEntries(Object.keys(CONTRACT).map((what) => [what, null])));
+
+    await site.introduce(vm);
+    await succeed(vm, `enable ${site.database.addAuthToken()}`);
+  });
+
   it('waits while another transition runs, and goes on when it ends', async () => {
     await site.offer('121.1', (await site.build('121.1')).archive);
     const { release } = await sleeper();
@@ -81,7 +103,6 @@ describe('a running machine', () => {
   });
 
   it("refuses to take somebody else's live patch out of use", async () => {
-    await output('echo 0 >/sys/module/kernel/parameters/nothing 2>/dev/null; true');
     const before = await output('cat /proc/version');
     await succeed(vm, 'revert');
     await output(`insmod /host${site.directory}/kpatch_sleeper.ko`);
@@ -131,26 +152,14 @@ describe('a running machine', () => {
   }, 240_000);
 
   it.each([
-    {
-      word: 'stop',
-      file: '/var/local/canonical_livepatch_mode',
-      says: 'nothing to do: canonical_livepatch_mode',
-    },
-    {
-      word: 'no-refresh',
-      file: '/var/local/canonical_livepatch_mode',
-      says: 'nothing to do: canonical_livepatch_mode',
-    },
-    {
-      word: 'no-apply',
-      file: '/var/local/canonical_livepatch_mode',
-      says: 'held back: canonical_livepatch_mode',
-    },
-    { word: 'normal', file: '/var/local/canonical_livepatch_mode', says: 'applied: patch 124.1' },
-  ])('does what the mode $word allows, and no more', async ({ file, says, word }) => {
+    { word: 'stop', says: 'nothing to do: canonical_livepatch_mode' },
+    { word: 'no-refresh', says: 'nothing to do: canonical_livepatch_mode' },
+    { word: 'no-apply', says: 'held back: canonical_livepatch_mode' },
+    { word: 'normal', says: 'applied: patch 124.1' },
+  ])('does what the mode $word allows, and no more', async ({ says, word }) => {
     if (word === 'stop') await site.offer('124.1', (await site.build('124.1')).archive);
     const [before, asked] = [await livePatches(), site.server.requests.length];
-    await output(`echo ${word} >${file}`);
+    await output(`echo ${word} >/var/local/canonical_livepatch_mode`);
 
     const { stdout } = await succeed(vm, 'refresh');
 

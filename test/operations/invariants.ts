@@ -11,6 +11,8 @@ export interface Subject {
   sandbox: Sandbox;
   /** How the run ended; undefined when nothing ran. */
   ended: 'well' | 'with an error' | 'killed' | undefined;
+  /** The version that the run says it has applied. */
+  applied?: string | undefined;
   deeds: Deed[];
   /** The administrator asked for what is blocked to be tried again. */
   retried: boolean;
@@ -111,6 +113,18 @@ const INVARIANTS: Record<string, Invariant> = {
     return atRest === undefined ? `${document.version} is not in the kernel` : undefined;
   },
 
+  /** A run that comes to an end knows what it has come to. */
+  'what a run says it applied, the kernel holds': ({ applied, sandbox }) =>
+    applied !== undefined && !inKernel(sandbox).includes(applied) ? applied : undefined,
+
+  /** Whatever was lost before: what the kernel and a payload on disk both speak for is known again. */
+  'after a run that ends well status knows the patch in the kernel': ({ ended, sandbox }) => {
+    const document = documentOf(sandbox);
+    if (ended !== 'well' || document === undefined || sandbox.store.payloads.all().length === 0)
+      return undefined;
+    return inKernel(sandbox).find((version) => version !== document.version);
+  },
+
   /** What is loaded besides the patch that is told of is told of too. */
   'nothing of ours is in the kernel that status does not show': ({ sandbox, spoiled }) => {
     const document = documentOf(sandbox);
@@ -139,6 +153,13 @@ export function broken(subject: Subject): string[] {
     const wrong = check(subject);
     return wrong === undefined ? [] : `${name}: ${wrong}`;
   });
+}
+
+/** The versions whose code patches the kernel. */
+function inKernel({ kernel, versionOf }: Sandbox): (string | undefined)[] {
+  return (kernel.livePatches() ?? [])
+    .filter(({ enabled, name }) => enabled && name.startsWith('lkp_'))
+    .map(({ name }) => versionOf(name));
 }
 
 function bad(deeds: Deed[], kind: Deed['kind'], isBad: (deed: Deed) => boolean): string | undefined {

@@ -91,6 +91,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
 );
 
+/** What refresh returns, as far as it is looked at. */
+interface Outcome {
+  patch?: { version: string };
+}
+
 /** A machine, and what its administrator knows of it. */
 interface Model {
   sandbox: Sandbox;
@@ -105,10 +110,10 @@ async function run(model: Model, name: Command, trouble: Trouble): Promise<strin
   const locksBefore = store.locks.all();
   const { sleep } = world;
   arrange(sandbox, trouble);
-  const failure = await COMMANDS[name](world).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  let failure: unknown;
+  const outcome: unknown = await COMMANDS[name](world).catch((error: unknown) => {
+    failure = error ?? 'nothing';
+  });
   const died = sandbox.settle();
   server.unreachable = false;
   kernel.calm();
@@ -121,7 +126,8 @@ async function run(model: Model, name: Command, trouble: Trouble): Promise<strin
   if (!died && failure === undefined) model.spoiled = false;
   const ended = died ? 'killed' : failure === undefined ? 'well' : 'with an error';
   const retried = name === 'refresh --retry-blocked';
-  return broken({ ...model, ended, retried, locksBefore, deeds: sandbox.deeds() });
+  const applied = (outcome as Outcome | undefined)?.patch?.version;
+  return broken({ ...model, ended, applied, retried, locksBefore, deeds: sandbox.deeds() });
 }
 
 function arrange({ dieAt, kernel, server, world }: Sandbox, trouble: Trouble): void {
