@@ -217,6 +217,6 @@ describe('a check-in that is answered by', () => {
     site.misbehave(UPDATES, advice({ issuedAt: theirs }));
     const { refresh } = await import('../../src/operations/refresh.ts');
     expect(await refresh(site.world)).toEqual({ action: 'keep', why: 'nothing-offered' });
-    expect(site.told).toContain(`the server's clock is ${said}`);
+    expect(site.told).toContain(`warning: the server's clock is ${said}`);
   });
 });
