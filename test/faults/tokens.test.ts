@@ -46,7 +46,12 @@ describe('a token is in nothing that is shown', () => {
     const error = await enable(scene.world, scene.authToken).catch((thrown) => thrown);
     expect(error).toMatchObject({ message: expect.stringMatching(/^failed to register client: /) });
     expect(everythingOf(error, scene.told)).not.toContain(scene.authToken.reveal());
-    expect(readdirSync(scene.data)).toEqual([]);
+    // That somebody was refused is on record, without the token.
+    const kept = readdirSync(scene.data, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => !/^history/.test(name),
+    );
+    expect(kept).toEqual([]);
+    expect(everythingOf(scene.store.events.history())).not.toContain(scene.authToken.reveal());
   });
 
   it.each(FAULTS)('when refresh is answered by %s', async (_name, handler) => {

@@ -10,7 +10,7 @@ const openLog = async () => (await import('../../src/kernel/log.ts')).openLog(sn
 beforeEach(() => {
   snap = temporaryDirectory();
   mkdirSync(join(snap, 'bin'));
-  writeFileSync(join(snap, 'bin/dmesg'), `#!/bin/sh\nexec cat ${snap}/log\n`);
+  writeFileSync(join(snap, 'bin/dmesg'), `#!/bin/sh\nexec /bin/cat ${snap}/log\n`);
   chmodSync(join(snap, 'bin/dmesg'), 0o755);
   vi.stubEnv('SNAP', snap);
   vi.resetModules();
