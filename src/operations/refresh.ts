@@ -27,9 +27,10 @@ export async function refresh(world: World, options: RefreshOptions = {}): Promi
   using run = await startRun(world, 'refresh', options);
   const token = world.store.token.read();
   if (token === undefined) throw notEnabled();
-  if (!boot) return update(run, token);
+  // Awaited here, for the lock is released at the end of this function.
+  if (!boot) return await update(run, token);
   const reapplied = await reapply(run);
-  return mode.contact ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+  return mode.contact ? await afterBoot(run, reapplied, () => update(run, token)) : reapplied;
 }
 
 async function afterBoot(world: World, reapplied: Outcome, check: () => Promise<Outcome>): Promise<Outcome> {
