@@ -1,16 +1,11 @@
-import { Config } from './commands/config.ts';
-import { Disable } from './commands/disable.ts';
-import { Enable } from './commands/enable.ts';
-import { Refresh } from './commands/refresh.ts';
-import { Revert } from './commands/revert.ts';
-import { Status } from './commands/status.ts';
+import type { CommandClass } from './commands/direct.ts';
 
-/** Every command, by the word a person types; oclif reads this (package.json, `oclif.commands`). */
-export const COMMANDS = {
-  config: Config,
-  disable: Disable,
-  enable: Enable,
-  refresh: Refresh,
-  revert: Revert,
-  status: Status,
+/** Every command, by the word a person types, and how to load it: a verb loads no other's code. */
+export const COMMANDS: Record<string, () => Promise<CommandClass>> = {
+  config: async () => (await import('./commands/config.ts')).Config,
+  disable: async () => (await import('./commands/disable.ts')).Disable,
+  enable: async () => (await import('./commands/enable.ts')).Enable,
+  refresh: async () => (await import('./commands/refresh.ts')).Refresh,
+  revert: async () => (await import('./commands/revert.ts')).Revert,
+  status: async () => (await import('./commands/status.ts')).Status,
 };

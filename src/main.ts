@@ -1,20 +1,46 @@
-import { flush } from '@oclif/core/flush';
-import { run } from '@oclif/core/run';
-import manifest from '../package.json' with { type: 'json' };
+import type { Interfaces } from '@oclif/core';
+import packageJson from '../package.json' with { type: 'json' };
+import { COMMANDS } from './commands.ts';
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
 
 /**
  * Runs the command that argv names. Errors are two lines on stderr, what happened and what to do next, and an exit
  * status of errors.ts; never a stack trace.
  */
-export async function main(argv: string[], root: string): Promise<void> {
+export async function main(argv: string[]): Promise<void> {
   try {
-    if (argv[0] === '--version') process.stdout.write(`canonical-livepatch version ${manifest.version}\n`);
-    else await run(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, { root });
-    await flush();
+    await dispatch(argv);
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+/**
+ * A command goes straight to its oclif class. To load oclif's `Config` and its help takes longer than all that `status`
+ * does, so that is left to who asks for help or mistypes.
+ */
+async function dispatch(argv: string[]): Promise<void> {
+  const [word, ...rest] = argv;
+  if (word === '--version') {
+    process.stdout.write(`canonical-livepatch version ${packageJson.version}\n`);
+    return;
+  }
+  const load = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
+  if (word !== undefined && load !== undefined && !asksForHelp(rest)) {
+    const { runDirectly } = await import('./commands/direct.ts');
+    await runDirectly(await load(), word, rest, packageJson.version);
+  } else {
+    const { run } = await import('@oclif/core/run');
+    // The build puts oclif.manifest.json beside the bundle.
+    const options = { root: import.meta.dirname, pjson: packageJson as unknown as Interfaces.PJSON };
+    await run(word === 'help' ? [...rest, '--help'] : argv, options);
+  }
+}
+
+/** As oclif itself decides it: what follows `--` is the command's. */
+function asksForHelp(words: string[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? undefined : end).includes('--help');
 }
 
 function report(error: unknown): number {

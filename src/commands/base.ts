@@ -1,10 +1,10 @@
-import { Command } from '@oclif/core/command';
 import { LivepatchError } from '../errors.ts';
 import type { World } from '../operations/world.ts';
 import { realWorld } from '../real-world.ts';
+import { DirectCommand } from './direct.ts';
 
-/** What every command shares: the world it works on. A command parses, calls one operation, prints. */
-export abstract class LivepatchCommand extends Command {
+/** What most commands share: the world they work on. A command parses, calls one operation, prints. */
+export abstract class LivepatchCommand extends DirectCommand {
   protected world(): World {
     return realWorld(this.config.version);
   }

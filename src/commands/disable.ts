@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import { LivepatchCommand } from './base.ts';
 
 export class Disable extends LivepatchCommand {

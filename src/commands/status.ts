@@ -1,9 +1,10 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import { status } from '../operations/status.ts';
+import { quickWorld } from '../quick-world.ts';
 import type { StatusDocument } from '../report/document.ts';
-import { LivepatchCommand } from './base.ts';
+import { DirectCommand } from './direct.ts';
 
-export class Status extends LivepatchCommand {
+export class Status extends DirectCommand {
   static override summary = 'Show whether the running kernel is patched';
   static override description = 'Prints for people on a terminal, YAML into a pipe.';
   static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --format json'];
@@ -15,7 +16,7 @@ export class Status extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Status);
     const format = flags.format ?? (process.stdout.isTTY ? 'humane' : 'yaml');
-    this.log(await render(status(this.world()), format, flags.verbose));
+    this.log(await render(status(quickWorld(this.config.version)), format, flags.verbose));
   }
 }
 

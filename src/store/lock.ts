@@ -1,5 +1,4 @@
 import { closeSync, constants, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { execa } from 'execa';
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { PRIVATE, storageError } from './files.ts';
@@ -16,6 +15,7 @@ export async function takeRunLock(
   who: string,
   waitMs: number = LIMITS.store.lockTime,
 ): Promise<Disposable> {
+  const { execa } = await import('execa');
   const fd = openLock(path);
   try {
     const seconds = Math.ceil(waitMs / 1000);
