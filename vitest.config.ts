@@ -10,8 +10,8 @@ export default defineConfig({
           include: ['test/kernel/**/*.vm.test.ts'],
           // One virtual machine at a time: two cores, no KVM.
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 300_000,
+          testTimeout: 900_000,
+          hookTimeout: 600_000,
         },
       },
     ],

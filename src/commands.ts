@@ -8,4 +8,5 @@ export const COMMANDS: Record<string, () => Promise<CommandClass>> = {
   refresh: async () => (await import('./commands/refresh.ts')).Refresh,
   revert: async () => (await import('./commands/revert.ts')).Revert,
   status: async () => (await import('./commands/status.ts')).Status,
+  verify: async () => (await import('./commands/verify.ts')).Verify,
 };

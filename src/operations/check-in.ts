@@ -1,15 +1,17 @@
-import { during } from '../errors.ts';
+import { during, LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import { type CheckIn, SCHEMA } from '../remote/messages.ts';
 import type { Server } from '../remote/server.ts';
 import { patchStateOf } from '../report/patch-state.ts';
 import type { Secret } from '../secret.ts';
-import type { Config, Machine, Remembered } from '../types.ts';
+import type { Answer, Config, Machine, Remembered } from '../types.ts';
 import type { World } from './world.ts';
 
 /**
  * Tells the server about this machine, takes its answer, and remembers both that it was asked and what it said.
  * @returns what is remembered from now on.
- * @throws LivepatchError as server.ts says, its message beginning with `livepatch check failed: `.
+ * @throws LivepatchError as server.ts says, `bad-answer` for one that was replayed; its message begins with
+ * `livepatch check failed: `.
  */
 export async function checkIn(
   world: World,
@@ -22,7 +24,9 @@ export async function checkIn(
   world.progress(`checking in with ${config.remoteServer.origin}`);
   try {
     const answer = await server.checkIn(reportOf(world, machine, config, before), token);
+    requireNews(answer, before);
     const at = world.now().toISOString();
+    warnOfClock(world, answer);
     const after: Remembered = {
       ...before,
       lastCheck: { at },
@@ -37,6 +41,41 @@ export async function checkIn(
     world.store.record.write({ ...before, lastCheck });
     throw failure;
   }
+}
+
+/**
+ * Replay: an attacker who holds old answers could hide a new patch behind them, or bring an old one back. The number
+ * of an answer only ever grows (PROTOCOL.md), whatever the clocks say.
+ */
+function requireNews({ advice, serial }: Answer, { advice: known, lastGoodCheck }: Remembered): void {
+  if (lastGoodCheck !== undefined && serial <= lastGoodCheck.serial) {
+    throw new LivepatchError(
+      'bad-answer',
+      `the server's answer number ${serial} is not newer than number ${lastGoodCheck.serial}, the last one`,
+      {
+        hint: "An old answer was replayed, or the server was set up anew; if so, run 'sudo canonical-livepatch disable', then enable again.",
+      },
+    );
+  }
+  if (advice === undefined && known === undefined) {
+    throw new LivepatchError(
+      'bad-answer',
+      'the server says that nothing is new, but never said anything before',
+      {
+        hint: 'Report this to whoever runs the server.',
+      },
+    );
+  }
+}
+
+/** A wrong clock is no attack, but certificates and delays are judged by it: it is said, not refused. */
+function warnOfClock(world: World, { issuedAt }: Answer): void {
+  const skew = Date.parse(issuedAt) - world.now().getTime();
+  if (Math.abs(skew) <= LIMITS.network.clockSkew) return;
+  const minutes = Math.round(Math.abs(skew) / 60_000);
+  world.progress(
+    `the server's clock is ${minutes} minutes ${skew > 0 ? 'ahead of' : 'behind'} ours: check this machine's clock`,
+  );
 }
 
 /** Everything that a check-in tells of this machine, and nothing else. */

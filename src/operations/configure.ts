@@ -1,3 +1,4 @@
+import { warningsOf } from '../remote/warnings.ts';
 import type { World } from './world.ts';
 
 /**
@@ -5,7 +6,9 @@ import type { World } from './world.ts';
  * @param changes value by key; an empty value puts the default back.
  * @throws LivepatchError `config`, `busy`, `storage`
  */
-export async function configure({ store }: World, changes: Record<string, string>): Promise<void> {
-  using _lock = await store.lock('config');
-  store.config.update(changes);
+export async function configure(world: World, changes: Record<string, string>): Promise<void> {
+  const { config, lock } = world.store;
+  using _lock = await lock('config');
+  config.update(changes);
+  for (const warning of warningsOf(config.read())) world.progress(`warning: ${warning}`);
 }

@@ -1,5 +1,6 @@
 import { during, LivepatchError } from '../errors.ts';
 import type { Server } from '../remote/server.ts';
+import { warningsOf } from '../remote/warnings.ts';
 import type { Secret } from '../secret.ts';
 import type { Outcome } from './carry-out.ts';
 import { startRun } from './start-run.ts';
@@ -22,6 +23,7 @@ export async function enable(world: World, authToken: Secret): Promise<Enabled> 
   if (run.store.token.exists()) throw alreadyEnabled();
   if (!run.mode.contact) throw heldBack(run);
   const server = await run.connect(run.config);
+  for (const warning of warningsOf(run.config)) run.progress(`warning: ${warning}`);
   run.progress(`registering with ${run.config.remoteServer.origin}`);
   await requireSupport(run, server);
   const machineToken = await register(run, server, authToken);

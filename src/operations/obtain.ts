@@ -20,14 +20,31 @@ export async function obtain(
   const { payloads } = run.store;
   // Before the download: without a pinned certificate nothing could be accepted anyway.
   await trustAnchors(run.store, run.config);
-  run.progress(`downloading patch ${offer.version} (${offer.size} bytes)`);
-  await payloads.receive(offer.sha256, (sink) => server.download(offer, token, sink));
+  // A payload that failed to apply, or was applied before the last boot, need not cross the network again.
+  if (!(await payloads.holds(offer.sha256))) {
+    run.progress(`downloading patch ${offer.version} (${offer.size} bytes)`);
+    await payloads.receive(offer.sha256, counted(run, offer, server.download(offer, token)));
+  }
   try {
     run.progress(`verifying patch ${offer.version}`);
     return asOffered(await openPayload(run, run.machine, run.config, offer.sha256, blocklist), offer);
   } catch (error) {
     payloads.remove(offer.sha256);
     throw error;
+  }
+}
+
+/** The same bytes; whoever shows progress is told how many have come. */
+async function* counted(
+  { transferred }: Run,
+  { size }: Offer,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  for await (const chunk of bytes) {
+    received += chunk.length;
+    transferred?.(received, size);
+    yield chunk;
   }
 }
 

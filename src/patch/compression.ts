@@ -27,7 +27,7 @@ export async function* unpack(source: Bytes): AsyncGenerator<Uint8Array> {
   const input = metered(source, meter);
   try {
     const head = await peek(input, LONGEST_MAGIC);
-    const format = FORMATS.find(({ magic }) => magic.equals(head.subarray(0, magic.length)));
+    const format = formatOf(head);
     if (format === undefined) throw refused('it is not compressed with gzip, bzip2, xz or zstd');
     for await (const chunk of format.decompress(prepend(head, input))) {
       meter.unpacked += chunk.length;
@@ -45,6 +45,15 @@ export async function* unpack(source: Bytes): AsyncGenerator<Uint8Array> {
   } finally {
     await input.return(undefined);
   }
+}
+
+/** Whether a file begins as one that `unpack` reads. */
+export function isCompressed(file: Uint8Array): boolean {
+  return formatOf(file) !== undefined;
+}
+
+function formatOf(file: Uint8Array) {
+  return FORMATS.find(({ magic }) => magic.equals(file.subarray(0, magic.length)));
 }
 
 /** Counts what is read, bounds it, and keeps the source's own failure apart from a decompressor's. */

@@ -29,7 +29,11 @@ const MetadataSchema = v.object({
  * what counts is checked against the signed module. Throws 'metadata' with the field's name.
  */
 export function parseMetadata(bytes: Uint8Array): Metadata {
-  const result = v.safeParse(MetadataSchema, parseJson(bytes), { abortEarly: true });
+  const result = v.safeParse(MetadataSchema, parseJson(bytes), {
+    abortEarly: true,
+    // The library's own messages quote what was received: as long as a stranger likes, escape sequences and all.
+    message: ({ expected, type }) => `expected ${expected ?? type}`,
+  });
   if (!result.success) {
     const [issue] = result.issues;
     throw new LivepatchError(

@@ -34,6 +34,11 @@ const SHN_LORESERVE = 0xff00;
 const NAME_OFFSET = 24;
 const NAME_SIZE = LIMITS.patch.moduleNameLength + 1;
 
+/** Whether a file begins as every ELF file does. */
+export function isElf(file: Uint8Array): boolean {
+  return MAGIC.equals(file.subarray(0, MAGIC.length));
+}
+
 interface Section {
   name: string;
   content: Uint8Array;
@@ -54,7 +59,7 @@ export function readModule(content: Uint8Array): ModuleFile {
 }
 
 function readSections(content: Uint8Array): { architecture: Architecture; sections: Section[] } {
-  if (content.length < HEADER_SIZE || !MAGIC.equals(content.subarray(0, MAGIC.length))) {
+  if (content.length < HEADER_SIZE || !isElf(content)) {
     throw invalid('it is not an ELF file');
   }
   const data = content[5];

@@ -1,4 +1,4 @@
-import { constants, createHash, publicDecrypt } from 'node:crypto';
+import { constants, hash, publicDecrypt } from 'node:crypto';
 import { LivepatchError } from '../errors.ts';
 import type { TrustAnchor } from '../types.ts';
 import { atEnd, type DerReader, derReader, enter, expectEnd, nextIs, readElement, TAG } from './der.ts';
@@ -37,6 +37,9 @@ const DIGESTS = [
 ] as const;
 type Digest = (typeof DIGESTS)[number];
 
+/** In bits: the kernel's RSA takes no other above the 1536 that are too short (crypto/rsa.c `rsa_check_key_length`). */
+const KEY_LENGTHS: readonly number[] = [2048, 3072, 4096];
+
 /** What a PKCS#7 message says of itself: nothing here is verified yet. */
 export interface SignatureClaim {
   signer: { issuer: Uint8Array; serial: Uint8Array } | { subjectKeyId: Uint8Array };
@@ -53,30 +56,50 @@ export interface SignaturePolicy {
 /** Content that is proven to be signed by a pinned certificate. */
 export interface SignedContent {
   /** What was signed: the file without its signature. */
-  content: Uint8Array;
-  /** SHA-512 over `content`, lower-case hex. The file's own hash is no identity: anybody can re-wrap a signature. */
-  digest: string;
-  signer: TrustAnchor;
+  readonly content: Uint8Array;
+  /**
+   * SHA-512 over `content`, lower-case hex. The file's own hash is no identity: anybody can re-wrap a signature.
+   * Where the signature is over another digest, it costs a second pass, taken when it is first asked for.
+   */
+  readonly digest: string;
+  readonly signer: TrustAnchor;
 }
 
 /**
+ * How the check of a signature ended. `bad`: malformed, not allowed by the policy, or not matching; `untrusted`: made
+ * by none of the pinned certificates.
+ */
+export type SignatureState = 'good' | 'bad' | 'untrusted' | 'unsigned';
+
+/**
  * Verifies a module file's appended signature against the pinned certificates. Throws 'signature', with a message of
- * its own for each reason. Expiry is not a reason, as in the kernel: a pinned certificate is a pinned key.
+ * its own for each reason; `found` is told of which kind it is. Expiry is not a reason, as in the kernel: a pinned
+ * certificate is a pinned key.
  */
 export function verifySignedModule(
   file: Uint8Array,
   anchors: readonly TrustAnchor[],
   policy: SignaturePolicy,
+  found: { signature?: SignatureState } = {},
 ): SignedContent {
+  found.signature = 'bad';
   const { content, signature } = splitSignedModule(file);
-  if (signature === undefined) throw refused('the module is not signed');
+  if (signature === undefined) {
+    found.signature = 'unsigned';
+    throw refused('the module is not signed');
+  }
   const claim = parseSignature(signature);
+  const signer = findSigner(claim, anchors);
+  if (signer === undefined) {
+    found.signature = 'untrusted';
+    throw refused('the module is signed by a key that is not trusted here');
+  }
   if (claim.digest.name !== 'sha512' && !policy.allowSha256) {
     throw refused(`the signature uses ${claim.digest.name}, which the policy does not allow`);
   }
-  const signer = findSigner(claim, anchors);
-  if (signer === undefined) throw refused('the module is signed by a key that is not trusted here');
-  return { content, digest: verifyContent(content, claim, signer), signer };
+  const signed = verifyContent(content, claim, signer);
+  found.signature = 'good';
+  return signed;
 }
 
 /**
@@ -198,7 +221,7 @@ function readNull(reader: DerReader, what: string): void {
  * The pinned certificate that a claim names, by raw octets as the kernel compares them (crypto/asymmetric_keys
  * `asymmetric_key_id_same`); undefined when none does. Throws 'signature' when different certificates share the name.
  */
-export function findSigner(claim: SignatureClaim, anchors: readonly TrustAnchor[]): TrustAnchor | undefined {
+function findSigner(claim: SignatureClaim, anchors: readonly TrustAnchor[]): TrustAnchor | undefined {
   const { signer } = claim;
   const named = anchors.filter((anchor) =>
     'subjectKeyId' in signer
@@ -213,22 +236,31 @@ export function findSigner(claim: SignatureClaim, anchors: readonly TrustAnchor[
 }
 
 /**
- * Verifies RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2) and gives the SHA-512 of the content in hex. Node recovers the
- * encoded message and checks its padding; the whole DigestInfo is then compared, never parsed, which leaves no room
- * for Bleichenbacher's forgery. That way the content is hashed once.
+ * Verifies RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). Node recovers the encoded message and checks its padding; the
+ * whole DigestInfo is then compared, never parsed, which leaves no room for Bleichenbacher's forgery. That way the
+ * content is hashed once, and the digest can be kept.
  */
-export function verifyContent(content: Uint8Array, claim: SignatureClaim, signer: TrustAnchor): string {
+function verifyContent(content: Uint8Array, claim: SignatureClaim, signer: TrustAnchor): SignedContent {
   const modulusLength = signer.publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (!KEY_LENGTHS.includes(modulusLength)) {
+    throw refused(`the key of the signer has ${modulusLength} bits, a length that the kernel does not take`);
+  }
   if (claim.value.length * 8 !== modulusLength) {
     throw refused('the signature is not as long as the key of its signer');
   }
-  const digest = createHash(claim.digest.name).update(content).digest();
+  const digest = hash(claim.digest.name, content, 'buffer');
   if (!recoverDigestInfo(claim.value, signer).equals(Buffer.concat([claim.digest.digestInfo, digest]))) {
     throw refused('the signature does not match: the module was changed, or signed by another key');
   }
-  return claim.digest.name === 'sha512'
-    ? digest.toString('hex')
-    : createHash('sha512').update(content).digest('hex');
+  let identity = claim.digest.name === 'sha512' ? digest.toString('hex') : undefined;
+  return {
+    content,
+    get digest() {
+      identity ??= hash('sha512', content, 'hex');
+      return identity;
+    },
+    signer,
+  };
 }
 
 function recoverDigestInfo(value: Uint8Array, signer: TrustAnchor): Buffer {

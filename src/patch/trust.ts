@@ -1,7 +1,10 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+// @peculiar/x509 finds its parts by decorators, which write to Reflect.
+import 'reflect-metadata';
+import { SubjectKeyIdentifierExtension, X509Certificate } from '@peculiar/x509';
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { TrustAnchor } from '../types.ts';
-import { type DerReader, derReader, enter, nextIs, readElement, TAG } from './der.ts';
+import { derReader, enter, expectEnd, nextIs, readElement, TAG } from './der.ts';
 
 /** Whom to believe: the pinned certificates, what they may sign with, and what has been taken back. */
 export interface Trust {
@@ -19,8 +22,6 @@ export interface Revoked {
 }
 
 const SHORTEST_RSA = 2048;
-/** 2.5.29.14 */
-const SUBJECT_KEY_IDENTIFIER = Buffer.from('551d0e', 'hex');
 const BEGIN = /^-----BEGIN ([^-\r\n]+)-----[ \t]*$/gm;
 const BLOCK =
   /^-----BEGIN (?<label>[^-\r\n]+)-----[ \t]*\r?\n(?<base64>[A-Za-z0-9+/=\s]*)^-----END \k<label>-----[ \t]*$/gm;
@@ -55,56 +56,51 @@ function decodePem(bytes: Uint8Array, source: string): Uint8Array[] {
   });
 }
 
-/** OpenSSL, through Node, reads the certificate; the names that a signature goes by are taken as raw octets. */
+/** The names that a signature goes by are taken as raw octets: the kernel compares them so. */
 function readAnchor(der: Uint8Array, source: string): TrustAnchor {
   try {
+    // First: the library reads whatever text it is given, and does not see what follows the certificate.
+    const names = readNames(der);
     const certificate = new X509Certificate(der);
-    if (!certificate.raw.equals(der)) throw new Error('it is not in DER, or there are bytes after it');
-    const { publicKey } = certificate;
-    if (publicKey.asymmetricKeyType !== 'rsa') throw new Error('its key is not an RSA key');
-    const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
-    if (bits < SHORTEST_RSA) throw new Error(`its RSA key of ${bits} bits is too short`);
     return {
       source,
-      subject: certificate.subject.replaceAll('\n', ', '),
+      subject: certificate.subject,
       fingerprint: createHash('sha256').update(der).digest('hex'),
-      notAfter: certificate.validToDate.toISOString(),
-      ...readNames(der),
-      publicKey,
+      notAfter: certificate.notAfter.toISOString(),
+      ...names,
+      subjectKeyId: readSubjectKeyId(certificate),
+      publicKey: readPublicKey(certificate),
     };
   } catch (cause) {
     throw unusable(source, messageOf(cause), cause);
   }
 }
 
-/** The issuer, serial number and subject key identifier of a certificate (RFC 5280 section 4.1). */
-function readNames(der: Uint8Array): Pick<TrustAnchor, 'issuer' | 'serial' | 'subjectKeyId'> {
-  const certificate = enter(derReader(der, 'trust-anchors'), TAG.sequence, 'the certificate');
+/** The issuer and serial number of a certificate (RFC 5280 section 4.1). */
+function readNames(der: Uint8Array): Pick<TrustAnchor, 'issuer' | 'serial'> {
+  const file = derReader(der, 'trust-anchors');
+  const certificate = enter(file, TAG.sequence, 'the certificate');
+  expectEnd(file, 'the file or PEM block');
   const fields = enter(certificate, TAG.sequence, 'the certificate body');
   if (nextIs(fields, TAG.constructed0)) readElement(fields, TAG.constructed0, 'the version');
   const serial = readElement(fields, TAG.integer, 'the serial number').content;
   readElement(fields, TAG.sequence, 'the signature algorithm');
   const issuer = readElement(fields, TAG.sequence, 'the issuer').raw;
-  readElement(fields, TAG.sequence, 'the validity');
-  readElement(fields, TAG.sequence, 'the subject');
-  readElement(fields, TAG.sequence, 'the public key');
-  return { serial, issuer, subjectKeyId: readSubjectKeyId(fields) };
+  return { serial, issuer };
 }
 
-/** RFC 5280 section 4.2.1.2, from where the extensions may begin; undefined when there is none. */
-function readSubjectKeyId(fields: DerReader): Uint8Array | undefined {
-  if (!nextIs(fields, TAG.constructed3)) return undefined;
-  const extensions = enter(enter(fields, TAG.constructed3, 'the extensions'), TAG.sequence, 'the extensions');
-  while (nextIs(extensions, TAG.sequence)) {
-    const extension = enter(extensions, TAG.sequence, 'an extension');
-    const oid = readElement(extension, TAG.oid, 'the type of an extension').content;
-    if (nextIs(extension, TAG.boolean)) readElement(extension, TAG.boolean, 'the criticality');
-    const value = enter(extension, TAG.octetString, 'the value of an extension');
-    if (SUBJECT_KEY_IDENTIFIER.equals(oid)) {
-      return readElement(value, TAG.octetString, 'the subject key identifier').content;
-    }
-  }
-  return undefined;
+function readSubjectKeyId(certificate: X509Certificate): Uint8Array | undefined {
+  const extension = certificate.getExtension(SubjectKeyIdentifierExtension);
+  return extension === null ? undefined : Buffer.from(extension.keyId, 'hex');
+}
+
+function readPublicKey(certificate: X509Certificate): KeyObject {
+  const spki = Buffer.from(certificate.publicKey.rawData);
+  const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+  if (publicKey.asymmetricKeyType !== 'rsa') throw new Error('its key is not an RSA key');
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (bits < SHORTEST_RSA) throw new Error(`its RSA key of ${bits} bits is too short`);
+  return publicKey;
 }
 
 function unusable(source: string, why: string, cause?: unknown): LivepatchError {

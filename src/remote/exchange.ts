@@ -1,16 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { Got } from 'got';
 import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Secret } from '../secret.ts';
 import { ErrorAnswer } from './messages.ts';
+import type { Refused } from './retry.ts';
+import type { Transport } from './transport.ts';
 
 export interface Request {
   method: 'GET' | 'POST' | 'DELETE';
   url: URL;
   token?: Secret;
+  headers?: Record<string, string>;
   /** Sent as JSON. */
   body?: unknown;
   /** The whole exchange, milliseconds. */
@@ -18,7 +20,7 @@ export interface Request {
 }
 
 /** An answer whose body has not been read yet. */
-interface Response {
+export interface Response {
   status: number;
   headers: IncomingHttpHeaders;
   body: Readable;
@@ -26,13 +28,18 @@ interface Response {
 
 /**
  * Sends a request and waits for the head of its answer.
- * @throws LivepatchError `network` when no answer came.
+ * @throws LivepatchError `network` when no answer came, `bad-answer` when what came is not HTTP.
  */
-export async function send(http: Got, request: Request): Promise<Response> {
+export async function send({ http, agentsFor }: Transport, request: Request): Promise<Response> {
+  const agent = await agentsFor(request.url);
   const body = http.stream(request.url, {
     method: request.method,
-    headers: request.token === undefined ? {} : { authorization: `Bearer ${request.token.reveal()}` },
+    headers: {
+      ...request.headers,
+      ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token.reveal()}` }),
+    },
     ...(request.body === undefined ? {} : { json: request.body }),
+    ...(agent === undefined ? {} : { agent }),
     timeout: { request: request.timeLimit },
   });
   // got keeps a request open for a body to be written to it, unless the method cannot have one.
@@ -48,34 +55,37 @@ export async function send(http: Got, request: Request): Promise<Response> {
 /**
  * Sends a request and takes its whole answer, which must be JSON of a known form.
  * @returns undefined for 204.
- * @throws LivepatchError `network`, `server-refused` for a 4xx or 5xx, `bad-answer` when it is not what was agreed.
+ * @throws LivepatchError `network`, `server-refused` for a status other than 200 and 204, `bad-answer` when it is not
+ * what was agreed.
  */
 export async function ask<T>(
-  http: Got,
+  transport: Transport,
   request: Request,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<{ answer: T | undefined; headers: IncomingHttpHeaders }> {
-  const response = await send(http, request);
-  const text = await readBounded(request, response.body);
+  const response = await send(transport, request);
+  const text = await readBounded(request, response.body, transport.surroundings.limits.answerBytes);
   if (response.status === 204) return { answer: undefined, headers: response.headers };
-  if (response.status !== 200) throw refusal(request, response.status, text);
+  if (response.status !== 200) throw refusal(request, response, text);
+  const { 'content-encoding': encoding = 'identity' } = response.headers;
+  if (encoding !== 'identity') throw badAnswer(request, 'it is compressed, which was not asked for');
   return { answer: parse(request, text, schema), headers: response.headers };
 }
 
-async function readBounded(request: Request, body: Readable): Promise<string> {
+async function readBounded(request: Request, body: Readable, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       size += chunk.length;
       // Leaving the loop destroys the stream, and with it the connection.
-      if (size > LIMITS.network.answerBytes) break;
+      if (size > limit) break;
       chunks.push(chunk);
     }
   } catch (error) {
     throw unreachable(request, error);
   }
-  if (size > LIMITS.network.answerBytes) throw badAnswer(request, 'it is too long');
+  if (size > limit) throw badAnswer(request, 'it is too long');
   return Buffer.concat(chunks).toString('utf8');
 }
 
@@ -93,12 +103,28 @@ function parse<T>(request: Request, text: string, schema: v.GenericSchema<unknow
   throw badAnswer(request, `${v.getDotPath(issue) ?? 'its top'} is not as agreed`);
 }
 
-function named({ method, url }: Request): string {
-  return `${method} request to "${url.href}"`;
+/** Without user, password and query: a file host's address may hold what opens it. */
+export function addressOf({ origin, pathname }: URL): string {
+  const address = `${origin}${pathname}`;
+  const longest = LIMITS.network.errorTextLength;
+  return address.length > longest ? `${address.slice(0, longest)}…` : address;
 }
 
-export function unreachable(request: Request, cause: unknown): LivepatchError {
-  return new LivepatchError('network', `${named(request)} failed`, { hint: advise(cause), cause });
+function named({ method, url }: Request): string {
+  return `${method} request to "${addressOf(url)}"`;
+}
+
+/** A failure of the connection. What broke is told apart from who spoke something else than HTTP. */
+export function unreachable(request: Request, error: unknown): LivepatchError {
+  if (error instanceof LivepatchError) return error;
+  const code = codeOf(error);
+  if (code.startsWith('HPE_')) {
+    return badAnswer(request, code === 'HPE_HEADER_OVERFLOW' ? 'its header is too long' : 'it is not HTTP');
+  }
+  const reason = printable(messageOf(error));
+  // got's own error holds the request, and so the token; what is passed on is its words alone.
+  const cause = Object.assign(new Error(reason), { code });
+  return new LivepatchError('network', `${named(request)} failed`, { hint: advise(code, reason), cause });
 }
 
 export function badAnswer(request: Request, reason: string): LivepatchError {
@@ -108,14 +134,19 @@ export function badAnswer(request: Request, reason: string): LivepatchError {
 }
 
 /** A server's refusal in its own words, when it has any of the agreed form; never its HTML. */
-export function refusal(request: Request, status: number, text: string): LivepatchError {
-  const said = serversWords(text);
+export function refusal(
+  request: Request,
+  { status, headers }: Pick<Response, 'status' | 'headers'>,
+  text: string,
+): LivepatchError {
+  const said = status >= 400 ? withoutToken(request, serversWords(text)) : undefined;
   const reason = said ?? `the server answered ${status}`;
   return new LivepatchError(
     'server-refused',
     said === undefined ? `${named(request)} failed: ${reason}` : reason,
     {
       hint: HINTS[reason] ?? 'See the log of the server.',
+      cause: { status, retryAfter: headers['retry-after'] } satisfies Refused,
     },
   );
 }
@@ -125,30 +156,51 @@ const HINTS: Record<string, string> = {
   'Invalid Machine Token': "Run 'sudo canonical-livepatch disable', then enable again.",
 };
 
+/** A server that repeats what it was sent must not have us print it. */
+function withoutToken({ token }: Request, text: string | undefined): string | undefined {
+  return token === undefined ? text : text?.replaceAll(token.reveal(), token.toString());
+}
+
 function serversWords(text: string): string | undefined {
   try {
-    const { error } = v.parse(ErrorAnswer, JSON.parse(text));
-    // Printable ASCII only: bytes from the network must not drive somebody's terminal.
-    return error.slice(0, LIMITS.network.errorTextLength).replaceAll(/[^\x20-\x7e]/g, '?');
+    return printable(v.parse(ErrorAnswer, JSON.parse(text)).error);
   } catch {
     return undefined;
   }
 }
 
-/** What to look at, by the reason a connection failed. */
-function advise(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return 'The name of the server cannot be resolved; check DNS and remote-server.';
-  if (code === 'ECONNREFUSED') return 'Nothing answers at that address; check remote-server and firewalls.';
-  if (code === 'CERT_HAS_EXPIRED')
-    return "The server's TLS certificate has expired; check this machine's clock, too.";
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return "The server's TLS certificate is for another host name.";
-  if (/CERT|SIGNATURE|ISSUER/.test(code)) {
-    return "The server's TLS certificate is signed by no CA that is trusted here; add the CA to ca-certs.";
-  }
-  return `${messageOf(cause)
-    .replaceAll(/[^\x20-\x7e]/g, '?')
-    .slice(0, LIMITS.network.errorTextLength)}.`;
+/** Printable ASCII only: bytes from the network must not drive somebody's terminal. */
+function printable(text: string): string {
+  return text.slice(0, LIMITS.network.errorTextLength).replaceAll(/[^\x20-\x7e]/g, '?');
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** What to look at, by the reason a connection failed: the first pattern that fits. */
+const ADVICE: [code: RegExp, hint: string][] = [
+  [/^(ENOTFOUND|EAI_AGAIN)$/, 'The name of the server cannot be resolved; check DNS and remote-server.'],
+  [/^ECONNREFUSED$/, 'Nothing answers at that address; check remote-server, proxies and firewalls.'],
+  [
+    /^(ECONNRESET|EPIPE|ERR_STREAM_PREMATURE_CLOSE|ERR_HTTP_CONTENT_LENGTH_MISMATCH)$/,
+    'The connection broke off.',
+  ],
+  [/^ETIMEDOUT$/, 'There was no answer in time; check remote-server, proxies and firewalls.'],
+  [/^EPROXYAUTH$/, 'The proxy wants another user or password; set them in http-proxy or https-proxy.'],
+  [
+    /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
+    "The server's TLS certificate is not valid now; check this machine's clock, too.",
+  ],
+  [/^INVALID_PURPOSE$/, "The server's TLS certificate is not one for a server."],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "The server's TLS certificate is for another host name."],
+  [
+    /CERT|SIGNATURE|ISSUER/,
+    "The server's TLS certificate is signed by no CA that is trusted here; add the CA to ca-certs.",
+  ],
+  [/^(ERR_SSL_|EPROTO)/, 'The peer speaks no TLS 1.2 or newer at that address.'],
+];
+
+function advise(code: string, reason: string): string {
+  return ADVICE.find(([pattern]) => pattern.test(code))?.[1] ?? `${reason}.`;
 }

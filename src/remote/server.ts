@@ -1,7 +1,4 @@
-import type { Writable } from 'node:stream';
-import type { Got } from 'got';
 import * as v from 'valibot';
-import { LIMITS } from '../limits.ts';
 import { Time } from '../schemas.ts';
 import { Secret } from '../secret.ts';
 import type { Answer, Config, Machine, Offer, Support } from '../types.ts';
@@ -16,11 +13,14 @@ import {
   SERIAL_HEADER,
   SupportedAnswer,
 } from './messages.ts';
-import { transport } from './transport.ts';
+import { persistently } from './retry.ts';
+import { SURROUNDINGS, type Surroundings } from './surroundings.ts';
+import { type Transport, type TransportConfig, transport } from './transport.ts';
 
 /**
  * The Livepatch server, seen from here. Every method throws LivepatchError `network` when it cannot be reached,
- * `server-refused` when it says no, `bad-answer` when it says something else than was agreed.
+ * `server-refused` when it says no, `bad-answer` when it says something else than was agreed. What may pass is tried
+ * again; see retry.ts.
  */
 export interface Server {
   /** Asks, without a token, whether the server covers this machine's kernel. */
@@ -28,51 +28,53 @@ export interface Server {
   /** @returns the machine token. */
   register(machine: Machine, authToken: Secret): Promise<Secret>;
   checkIn(report: CheckIn, machineToken: Secret): Promise<Answer>;
-  /** Fetches a patch file; see download.ts. */
-  download(offer: Offer, machineToken: Secret, sink: Writable): Promise<void>;
-  /** Tells the server that this machine's token is done with. */
+  /** The bytes of a patch file, to be thrown away when it ends in an error; see download.ts. */
+  download(offer: Offer, machineToken: Secret): AsyncIterable<Uint8Array>;
+  /** Tells the server that this machine's token is done with. Once: whoever leaves does not wait at the door. */
   unregister(machineId: string, machineToken: Secret): Promise<void>;
 }
 
-type ServerConfig = Pick<Config, 'remoteServer' | 'caCerts' | 'dialTimeout' | 'tlsPatchDownload'>;
+type ServerConfig = TransportConfig & Pick<Config, 'remoteServer' | 'tlsPatchDownload'>;
 
 /** Makes no connection until it is asked something. */
-export function livepatchServer(config: ServerConfig, clientVersion: string): Server {
-  const http = transport(config, `canonical-livepatch/${clientVersion}`);
+export function livepatchServer(
+  config: ServerConfig,
+  clientVersion: string,
+  changed: Partial<Surroundings> = {},
+): Server {
+  const surroundings = { ...SURROUNDINGS, ...changed };
+  const carrier = transport(config, `canonical-livepatch/${clientVersion}`, surroundings);
   const client = (id: string, rest = '') => at(config.remoteServer, `v1/client/${id}${rest}`);
-  const timeLimit = config.dialTimeout + LIMITS.network.answerTime;
+  const timeLimit = config.dialTimeout + surroundings.limits.answerTime;
 
   return {
     async support(machine) {
       const url = at(config.remoteServer, 'v1/api/kernels/supported');
       url.searchParams.set('kernel-version', machine.kernel);
       url.searchParams.set('architecture', machine.architecture);
-      const answer = await required(http, { method: 'GET', url, timeLimit }, SupportedAnswer);
+      const answer = await required(carrier, { method: 'GET', url, timeLimit }, SupportedAnswer);
       return answer.Supported;
     },
     async register(machine, token) {
       const url = client(machine.id);
       const body = registerRequest(machine, clientVersion);
-      const answer = await required(http, { method: 'POST', url, token, body, timeLimit }, RegisterAnswer);
+      const answer = await required(carrier, { method: 'POST', url, token, body, timeLimit }, RegisterAnswer);
       return new Secret(answer.machineToken);
     },
     async checkIn(body, token) {
-      const request: Request = {
-        method: 'POST',
-        url: client(body.machineId, '/updates'),
-        token,
-        body,
-        timeLimit,
-      };
-      const { answer, headers } = await ask(http, request, CheckInAnswer);
+      const url = client(body.machineId, '/updates');
+      const request: Request = { method: 'POST', url, token, body, timeLimit };
+      const { answer, headers } = await persistently(surroundings, () =>
+        ask(carrier, request, CheckInAnswer),
+      );
       if (answer === undefined) return unchanged(request, headers);
       const { serial, issuedAt, ...advice } = answer;
       return { serial, issuedAt, advice };
     },
-    download: (offer, token, sink) =>
-      download(http, config.remoteServer, offer, { token, onlyTls: config.tlsPatchDownload }, sink),
+    download: (offer, token) =>
+      download(carrier, config.remoteServer, offer, { token, onlyTls: config.tlsPatchDownload }),
     async unregister(machineId, token) {
-      await ask(http, { method: 'DELETE', url: client(machineId), token, timeLimit }, v.unknown());
+      await ask(carrier, { method: 'DELETE', url: client(machineId), token, timeLimit }, v.unknown());
     },
   };
 }
@@ -83,8 +85,12 @@ function at(server: URL, path: string): URL {
 }
 
 /** An answer that may not be empty. */
-async function required<T>(http: Got, request: Request, schema: v.GenericSchema<unknown, T>): Promise<T> {
-  const { answer } = await ask(http, request, schema);
+async function required<T>(
+  carrier: Transport,
+  request: Request,
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T> {
+  const { answer } = await persistently(carrier.surroundings, () => ask(carrier, request, schema));
   if (answer === undefined) throw badAnswer(request, 'it is empty');
   return answer;
 }

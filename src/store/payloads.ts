@@ -1,7 +1,10 @@
-import { createReadStream, createWriteStream, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import type { Writable } from 'node:stream';
-import { ensureDirectory, PRIVATE, remove, storageError, syncDirectory } from './files.ts';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { hasErrno, LivepatchError } from '../errors.ts';
+import { ensureDirectory, isMissing, PRIVATE, remove, storageError, syncDirectory } from './files.ts';
 import { type PrivateFile, privateFile } from './private-file.ts';
 
 /**
@@ -10,10 +13,13 @@ import { type PrivateFile, privateFile } from './private-file.ts';
  */
 export interface Payloads {
   /**
-   * Takes a file in: `fill` writes into the sink, and only when it ends well does the file get its name.
-   * @throws whatever `fill` throws, LivepatchError `storage`; nothing is then left behind.
+   * Takes a file in. It gets its name only once all of it has come and is on disk.
+   * @param bytes ends in an error unless they are the right ones.
+   * @throws whatever `bytes` throws, LivepatchError `storage`; nothing is then left behind.
    */
-  receive(sha256: string, fill: (sink: Writable) => Promise<void>): Promise<void>;
+  receive(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Whether the file is here and still hashes to its name; one that does not is removed. */
+  holds(sha256: string): Promise<boolean>;
   has(sha256: string): boolean;
   /** The SHA-256 of every payload. */
   all(): string[];
@@ -28,18 +34,34 @@ export interface Payloads {
 export function payloads(directory: string): Payloads {
   const pathOf = (sha256: string) => join(directory, sha256);
   return {
-    async receive(sha256, fill) {
+    async receive(sha256, bytes) {
       ensureDirectory(directory, 0o700);
       const partial = `${pathOf(sha256)}.partial`;
       try {
         rmSync(partial, { force: true });
-        await fill(createWriteStream(partial, { flags: 'wx', mode: PRIVATE, flush: true }));
+        {
+          await using file = await open(partial, 'wx', PRIVATE);
+          await file.writeFile(bytes);
+          await file.sync();
+        }
         renameSync(partial, pathOf(sha256));
-        syncDirectory(dirname(partial));
+        syncDirectory(directory);
       } catch (error) {
         rmSync(partial, { force: true });
-        throw error;
+        throw hasErrno(error, 'ENOSPC') ? noSpace(directory, error) : storageError('write', partial, error);
       }
+    },
+    async holds(sha256) {
+      const hash = createHash('sha256');
+      try {
+        await pipeline(createReadStream(pathOf(sha256)), hash);
+      } catch (error) {
+        if (isMissing(error)) return false;
+        throw storageError('read', pathOf(sha256), error);
+      }
+      if (hash.digest('hex') === sha256) return true;
+      remove(pathOf(sha256));
+      return false;
     },
     has: (sha256) => existsSync(pathOf(sha256)),
     all: () =>
@@ -59,4 +81,11 @@ export function payloads(directory: string): Payloads {
       return privateFile(directory, module);
     },
   };
+}
+
+function noSpace(directory: string, cause: unknown): LivepatchError {
+  return new LivepatchError('storage', `there is no space left in ${directory} for the patch file`, {
+    hint: 'Free some space; the next refresh tries again.',
+    cause,
+  });
 }

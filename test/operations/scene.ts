@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { World } from '../../src/operations/world.ts';
 import { livepatchServer } from '../../src/remote/server.ts';
+import type { Surroundings } from '../../src/remote/surroundings.ts';
 import { Secret } from '../../src/secret.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import type { Fix } from '../../src/types.ts';
@@ -47,7 +48,9 @@ export interface Scene {
 }
 
 /** The real operations, store and network against the reference server over TLS; only the kernel is a fake. */
-export async function startScene(options: Parameters<typeof startServer>[0] = {}): Promise<Scene> {
+export async function startScene(
+  options: Parameters<typeof startServer>[0] & { network?: Partial<Surroundings> } = {},
+): Promise<Scene> {
   const server = await startServer(options);
   onTestFinished(() => server.end());
   server.database.setKernel(MACHINE.kernel, MACHINE.architecture, { support: 'supported' });
@@ -66,7 +69,8 @@ export async function startScene(options: Parameters<typeof startServer>[0] = {}
     clientVersion: '1.2.3',
     kernel,
     store,
-    connect: async (config) => livepatchServer(config, '1.2.3'),
+    connect: async (config) =>
+      livepatchServer(config, '1.2.3', { env: {}, pause: async () => {}, ...options.network }),
     now: () => new Date(),
     sleep: async () => {},
     progress: (step) => told.push(step),

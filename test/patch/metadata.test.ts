@@ -45,6 +45,15 @@ describe('parseMetadata', () => {
     await expectRefusal(() => parse({ ...METADATA, [field]: value }), 'metadata', message);
   });
 
+  test.each([
+    ['schema', '\u001b[2J', /^metadata\.json: schema: expected 1$/],
+    ['architecture', 'x'.repeat(10_000), /^metadata\.json: architecture: expected \("amd64" \| .{1,30}\)$/],
+    ['kernel', '../6.8', /^metadata\.json: kernel: not a kernel version$/],
+    ['releasedAt', '2026-11-01T12:00:00\u00e9', /^metadata\.json: releasedAt: expected iso_timestamp$/],
+  ])('says of a %s of %j what it should be, and repeats nothing of it', async (field, value, message) => {
+    await expectRefusal(() => parse({ ...METADATA, [field]: value }), 'metadata', message);
+  });
+
   test.each(Object.keys(METADATA))('refuses a document without %s', async (field) => {
     await expectRefusal(
       () => parse({ ...METADATA, [field]: undefined }),

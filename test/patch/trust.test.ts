@@ -38,7 +38,7 @@ describe('parseCertificates', () => {
       expect(Buffer.from(anchor?.subjectKeyId ?? [])).toEqual(
         Buffer.from(AsnConvert.parse(keyId?.buffer ?? new ArrayBuffer(), SubjectKeyIdentifier).buffer),
       );
-      expect(anchor?.publicKey.asymmetricKeyDetails?.modulusLength).toBe(2048);
+      expect(anchor?.publicKey.equals(new X509Certificate(der).publicKey)).toBe(true);
     }
   });
 
@@ -77,7 +77,7 @@ describe('parseCertificates', () => {
     ['a good certificate before one cut short', plain.pem + plain.pem.slice(0, 400), /block that is broken/],
     ['base64 of nothing', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n', /some\.pem: /],
     ['base64 with a letter missing', plain.pem.replace('\nMII', '\nII'), /some\.pem: /],
-    ['DER with a byte after it', Buffer.concat([plain.der, Buffer.alloc(1)]), /not in DER|bytes after/],
+    ['DER with a byte after it', Buffer.concat([plain.der, Buffer.alloc(1)]), /holds more than it should/],
     ['DER cut short', plain.der.subarray(0, -1), /some\.pem: /],
     ['an EC key', makeSigner({ newkey: 'ec -pkeyopt ec_paramgen_curve:P-256' }).pem, /not an RSA key/],
     [

@@ -90,6 +90,7 @@ function advise(database: Database, { tier }: StoredMachine, { kernel, architect
       releasedAt: patch.releasedAt,
       fixes: patch.fixes,
     },
+    blocklist: database.blocklist(kernel, architecture),
   };
 }
 

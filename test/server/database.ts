@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import type { CheckIn } from '../../src/remote/messages.ts';
-import type { Advice, Architecture, Fix, Support } from '../../src/types.ts';
+import type { Advice, Architecture, Blocklist, Fix, Support } from '../../src/types.ts';
 
 /** From the boldest to the most careful. A machine sees the patches of its own tier and of all after it. */
 export const TIERS = ['edge', 'beta', 'candidate', 'stable'] as const;
@@ -76,6 +76,11 @@ const TABLES = `
     upgradeRequiredDate TEXT,
     PRIMARY KEY (kernel, architecture)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS blockedDigests (
+    kind   TEXT NOT NULL,          -- 'modules' or 'certificates'
+    digest TEXT NOT NULL,
+    PRIMARY KEY (kind, digest)
+  ) STRICT;
   CREATE TABLE IF NOT EXISTS counter (serial INTEGER NOT NULL) STRICT;
   INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT * FROM counter);
 `;
@@ -115,6 +120,11 @@ export function openDatabase(path: string) {
   const selectPatchFile = sqlite.prepare('SELECT * FROM patches WHERE file = :file AND blocklisted = 0');
   const updateBlocklisted = sqlite.prepare('UPDATE patches SET blocklisted = 1 WHERE version = :version');
   const deletePatches = sqlite.prepare('DELETE FROM patches WHERE version = :version');
+  const selectBlockedVersions = sqlite.prepare(`
+    SELECT DISTINCT version FROM patches
+    WHERE kernel = :kernel AND architecture = :architecture AND blocklisted = 1`);
+  const insertBlockedDigest = sqlite.prepare('INSERT OR IGNORE INTO blockedDigests VALUES (:kind, :digest)');
+  const selectBlockedDigests = sqlite.prepare('SELECT digest FROM blockedDigests WHERE kind = :kind');
   const upsertKernel = sqlite.prepare(`
     INSERT OR REPLACE INTO kernels VALUES (:kernel, :architecture, :support, :upgradeRequiredDate)`);
   const insertKernel = sqlite.prepare(`
@@ -173,6 +183,23 @@ export function openDatabase(path: string) {
 
     /** Ends every file of that version; how many there were. */
     blockVersion: (version: string) => Number(updateBlocklisted.run({ version }).changes),
+
+    /** Takes back a module or a signing certificate by its digest, wherever it turns up. */
+    blockDigest(kind: 'modules' | 'certificates', digest: string): void {
+      insertBlockedDigest.run({ kind, digest });
+    },
+
+    /** All that a machine with this kernel must no longer apply; undefined when there is nothing. */
+    blocklist(kernel: string, architecture: Architecture): Blocklist | undefined {
+      const digests = (kind: keyof Blocklist) =>
+        selectBlockedDigests.all({ kind }).map(({ digest }) => digest as string);
+      const patches = selectBlockedVersions
+        .all({ kernel, architecture })
+        .map(({ version }) => version as string);
+      const lists = { patches, modules: digests('modules'), certificates: digests('certificates') };
+      const filled = Object.entries(lists).filter(([, list]) => list.length > 0);
+      return filled.length === 0 ? undefined : Object.fromEntries(filled);
+    },
 
     /** Forgets every file of that version, without a word against those who have it. */
     withdrawVersion(version: string): void {

@@ -60,6 +60,8 @@ it.each([
   ['kernel', 'add', KERNEL],
   ['patch', 'block'],
   ['patch', 'remove'],
+  ['module', 'block', 'all'],
+  ['certificate', 'block'],
 ])('refuses %s %s %s %s', async (...args) => {
   const outcome = await run(...args);
 

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { AdviceSchema, ArchitectureName, KernelVersion, Version } from '../../src/schemas.ts';
+import { AdviceSchema, ArchitectureName, hex, KernelVersion, Version } from '../../src/schemas.ts';
 import { addPatchFile } from './catalogue.ts';
 import { openDatabase, TIERS } from './database.ts';
 import { openPki } from './pki.ts';
@@ -14,6 +14,8 @@ const USAGE = `A reference Livepatch server.
   node test/server/main.ts --data DIR token add [--tier stable] [--machines N]
   node test/server/main.ts --data DIR patch add FILE.tar.gz [--tier stable]
   node test/server/main.ts --data DIR patch block VERSION
+  node test/server/main.ts --data DIR module block SHA512
+  node test/server/main.ts --data DIR certificate block SHA256
   node test/server/main.ts --data DIR kernel add KERNEL ARCHITECTURE [--support supported] [--until DATE]
 
 DIR is made on first use, with a CA of its own. The commands work while the server runs.
@@ -76,6 +78,12 @@ async function run(data: string): Promise<void> {
     }
     case 'patch block':
       print(`${database.blockVersion(v.parse(Version, args[0]))} patch files blocked`);
+      break;
+    case 'module block':
+      database.blockDigest('modules', v.parse(hex(128), args[0]));
+      break;
+    case 'certificate block':
+      database.blockDigest('certificates', v.parse(hex(64), args[0]));
       break;
     case 'kernel add':
       database.setKernel(v.parse(KernelVersion, args[0]), v.parse(ArchitectureName, args[1]), {

@@ -38,12 +38,23 @@ interface Ask {
 }
 
 /** A server over https with everything of its own in a temporary directory, and a client that trusts its CA. */
-export async function startScene(options: Pick<ServerOptions, 'intercept'> = {}) {
+export async function startScene({
+  intercept,
+  tls = true,
+}: {
+  intercept?: ServerOptions['intercept'] | undefined;
+  tls?: boolean | undefined;
+} = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'livepatch-server-'));
   const files = join(directory, 'patches');
   const database = openDatabase(join(directory, 'livepatch.sqlite'));
   const pki = await makePki(directory, { hosts: ['livepatch.test', '127.0.0.1'] });
-  const server = await startServer({ ...options, database, files, tls: pki });
+  const server = await startServer({
+    ...(intercept && { intercept }),
+    database,
+    files,
+    ...(tls && { tls: pki }),
+  });
 
   async function ask(method: Method, path: string, { token, body, headers = {} }: Ask = {}) {
     const response = await got(`${server.url}${path}`, {

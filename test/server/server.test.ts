@@ -121,6 +121,33 @@ describe('checking in', () => {
     expect((await scene.ask('GET', `/v1/patches/${blocked.file}`, { token })).status).toBe(404);
   });
 
+  it('names what was taken back, once it is told', async () => {
+    const token = await scene.register();
+    await scene.addPatch('121.1');
+    const first = await scene.checkIn(token);
+    scene.database.blockVersion('121.1');
+    scene.database.blockDigest('modules', 'a'.repeat(128));
+    scene.database.blockDigest('certificates', 'b'.repeat(64));
+
+    const { status, body } = await scene.checkIn(token, { lastSerial: first.body.serial });
+
+    expect(first.body.blocklist).toBeUndefined();
+    expect(status).toBe(200);
+    expect(v.parse(CheckInAnswer, body).blocklist).toEqual({
+      patches: ['121.1'],
+      modules: ['a'.repeat(128)],
+      certificates: ['b'.repeat(64)],
+    });
+  });
+
+  it("says nothing of what was taken back from another kernel's machines", async () => {
+    const token = await scene.register();
+    await scene.addPatch('121.1');
+    scene.database.blockVersion('121.1');
+
+    expect((await scene.checkIn(token, { kernel: '6.1.0-57-amd64' })).body.blocklist).toBeUndefined();
+  });
+
   it('tells how long a kernel is covered', async () => {
     const token = await scene.register();
     scene.database.setKernel(KERNEL, 'amd64', { support: 'supported', upgradeRequiredDate: '2027-03-19' });

@@ -26,13 +26,17 @@ export const OIDS = {
   data: '2a864886f70d010701',
   rsa: '2a864886f70d010101',
   sha512WithRsa: '2a864886f70d01010d',
+  sha256WithRsa: '2a864886f70d01010b',
   rsaPss: '2a864886f70d01010a',
   ecdsaWithSha512: '2a8648ce3d040304',
   sha512: '608648016503040203',
   sha384: '608648016503040202',
   sha256: '608648016503040201',
+  sha224: '608648016503040204',
   sha1: '2b0e03021a',
   md5: '2a864886f70d0205',
+  /** SPC_INDIRECT_DATA_OBJID of Authenticode. */
+  peImage: '2b060104018237020104',
 };
 
 /** Every part of a module signature; a malformed one is a good one with one part changed. */
@@ -54,6 +58,8 @@ export interface Parts {
   signerTail: Uint8Array;
   /** After the first signer. */
   moreSigners: Uint8Array;
+  /** The list of signers, when it is to be another than that of these parts. */
+  signers?: Uint8Array;
   signedDataTail: Uint8Array;
   contentInfoTail: Uint8Array;
   tail: Uint8Array;
@@ -91,7 +97,7 @@ export function assemble(parts: Parts): Buffer {
     parts.digestAlgorithms,
     parts.encapsulated,
     parts.extras,
-    set(signerInfo(parts), parts.moreSigners),
+    parts.signers ?? set(signerInfo(parts), parts.moreSigners),
     parts.signedDataTail,
   );
   return Buffer.concat([
@@ -113,12 +119,15 @@ export function signerInfo(parts: Parts): Buffer {
   );
 }
 
-/** The signer's issuer as it stands in its self-signed certificate, found by its subject being the same. */
-export function issuerOf(signer: Signer): Buffer {
+/**
+ * The signer's issuer as it stands in its self-signed certificate, found by its subject being the same. openssl writes
+ * UTF8String; `stringTag` has it written as another type.
+ */
+export function issuerOf(signer: Signer, stringTag = 0x0c): Buffer {
   const subject = new X509Certificate(signer.der).subject.split('\n').map((line) => {
     const [key, value = ''] = line.split('=');
     const type = { O: '55040a', CN: '550403' }[key ?? ''] ?? '';
-    return set(sequence(oid(type), tlv(0x0c, Buffer.from(value))));
+    return set(sequence(oid(type), tlv(stringTag, Buffer.from(value))));
   });
   return sequence(...subject);
 }

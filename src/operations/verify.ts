@@ -1,0 +1,91 @@
+import { during, LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Examination } from '../patch/examine.ts';
+import type { Trust } from '../patch/trust.ts';
+import type { Verification } from '../report/verification.ts';
+import { openGivenFile, readGivenCertificates } from '../store/given-files.ts';
+import type { TrustAnchor } from '../types.ts';
+import { trustAnchors } from './open-payload.ts';
+import type { World } from './world.ts';
+
+export interface VerifyOptions {
+  /** File or directory of certificates; undefined for the pinned ones. */
+  keys: string | undefined;
+  allowSha256: boolean;
+}
+
+/**
+ * Verifies module and patch files of any kernel, one after the other, without root and without touching anything. A
+ * file that cannot be read is refused like one that is not signed; the others are verified all the same.
+ * @throws LivepatchError before the first file: `trust-anchors`, `storage` or `config` when there are no certificates.
+ */
+export async function* verify(
+  world: World,
+  files: readonly string[],
+  { keys, allowSha256 }: VerifyOptions,
+): AsyncGenerator<Verification> {
+  const anchors = keys === undefined ? await pinnedAnchors(world) : await givenAnchors(keys);
+  const trust: Trust = { anchors, allowSha256 };
+  for (const file of files) yield verificationOf(file, await examineFile(file, trust), world.now());
+}
+
+/** Anybody may verify, but only root can read the configuration. */
+async function pinnedAnchors({ store }: World): Promise<TrustAnchor[]> {
+  try {
+    return await trustAnchors(store, store.config.read());
+  } catch (cause) {
+    const { code, message } = during('cannot verify against the pinned certificates', cause);
+    throw new LivepatchError(code, message, {
+      hint: 'Name the certificates to verify against with --keys.',
+      cause,
+    });
+  }
+}
+
+async function givenAnchors(keys: string): Promise<TrustAnchor[]> {
+  const { parseCertificates } = await import('../patch/trust.ts');
+  return readGivenCertificates(keys).flatMap(({ source, bytes }) => parseCertificates(bytes, source));
+}
+
+async function examineFile(path: string, trust: Trust): Promise<Examination> {
+  const { examineModule, examinePatch, kindOf } = await import('../patch/examine.ts');
+  try {
+    using file = openGivenFile(path);
+    const kind = kindOf(file.head);
+    if (kind === 'module') return await examineModule(file.bytes(LIMITS.patch.moduleBytes), trust);
+    if (kind === 'patch') return await examinePatch(file.chunks(), trust);
+    throw new LivepatchError('module', 'it is neither a kernel module nor a patch file');
+  } catch (refusal) {
+    if (refusal instanceof LivepatchError) return { refusal };
+    throw refusal;
+  }
+}
+
+function verificationOf(
+  file: string,
+  { kind, signature, signed, module, metadata, refusal }: Examination,
+  now: Date,
+): Verification {
+  return {
+    file,
+    kind: kind ?? null,
+    signature: signature ?? null,
+    signer:
+      signed === undefined
+        ? null
+        : {
+            subject: signed.signer.subject,
+            fingerprint: signed.signer.fingerprint,
+            'not-after': signed.signer.notAfter,
+            expired: new Date(signed.signer.notAfter) < now,
+          },
+    digest: signed?.digest ?? null,
+    livepatch: module?.livepatch ?? null,
+    module: module?.name ?? metadata?.module ?? null,
+    kernel: metadata?.kernel ?? module?.release ?? null,
+    version: metadata?.version ?? null,
+    fixes: metadata?.fixes ?? [],
+    verdict: refusal === undefined ? 'accepted' : 'refused',
+    reason: refusal?.message ?? null,
+  };
+}

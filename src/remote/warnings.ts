@@ -1,0 +1,16 @@
+import type { Config } from '../types.ts';
+
+/**
+ * What is allowed in a configuration but should be known to whoever runs the machine: for enable, config and status
+ * to show. Loads no network code.
+ */
+export function warningsOf({ remoteServer, tlsPatchDownload }: Config): string[] {
+  if (remoteServer.protocol === 'https:') return [];
+  const warnings = [
+    `remote-server ${remoteServer.origin} is not https: whoever is on the way can take the machine token and hold patches back`,
+  ];
+  if (tlsPatchDownload) {
+    warnings.push('tls-patch-download is set: a server that is not https cannot serve patches itself');
+  }
+  return warnings;
+}

@@ -1,0 +1,15 @@
+import { benchVerify } from './verify.ts';
+
+/** `npm run bench [-- NAME...]`: what is compared, by name. Each prints one table. */
+const BENCHES: Record<string, () => string> = {
+  verify: benchVerify,
+};
+
+const names = process.argv.slice(2);
+for (const name of names.length > 0 ? names : Object.keys(BENCHES)) {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    process.stderr.write(`there is no bench ${name}, only: ${Object.keys(BENCHES).join(', ')}\n`);
+    process.exitCode = 64;
+  } else process.stdout.write(`## ${name}\n\n${bench()}\n`);
+}

@@ -1,0 +1,324 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { linuxKernel } from '../../src/kernel/kernel.ts';
+import { Secret } from '../../src/secret.ts';
+import { openStore } from '../../src/store/store.ts';
+import { OURS } from '../operations/scene.ts';
+import { freePort } from '../remote/real-proxies.ts';
+import { makeAuthority } from '../server/pki.ts';
+import { startScene } from '../server/scene.ts';
+import { temporaryDirectory } from '../temporary.ts';
+import { type Handler, pour, say, startRawServer } from './faulty.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+
+const bin = join(import.meta.dirname, '../../bin/canonical-livepatch.js');
+const machine = linuxKernel().machine();
+const UPDATES = /\/updates$/;
+
+/** This very machine, enabled, and the command as `npm run build` left it. */
+async function startMachine() {
+  let misbehave: { path: RegExp; handler: Handler } | undefined;
+  const server = await startScene({
+    async intercept(request, response) {
+      if (misbehave?.path.test(request.url ?? '') !== true) return false;
+      await misbehave.handler(request, response);
+      return true;
+    },
+  });
+  const snap = temporaryDirectory();
+  const env = {
+    PATH: process.env.PATH,
+    SNAP: snap,
+    SNAP_COMMON: join(snap, 'common'),
+    SNAP_DATA: join(snap, 'data'),
+  };
+  mkdirSync(env.SNAP_COMMON);
+  const store = openStore(env);
+  store.config.update({
+    'remote-server': server.server.url,
+    'ca-certs': server.pki.caPem,
+    'signing-certs': OURS.pem,
+  });
+  server.database.setKernel(machine.kernel, machine.architecture, { support: 'supported' });
+  const token = await server.register('stable', machine.id);
+  store.token.write(new Secret(token));
+  const run = (words: string[], options: object = {}) =>
+    execa(process.execPath, [bin, ...words], {
+      env,
+      extendEnv: false,
+      reject: false,
+      timeout: 50_000,
+      ...options,
+    });
+
+  return {
+    ...server,
+    ...env,
+    store,
+    token,
+    run,
+    misbehave(path: RegExp, handler: Handler): void {
+      misbehave = { path, handler };
+    },
+    /** Offers a patch file at an address. */
+    offer(url = '/v1/patches/some'): void {
+      misbehave = {
+        path: UPDATES,
+        handler: (_, response) =>
+          void response.end(
+            JSON.stringify({
+              schema: 1,
+              serial: 1000,
+              issuedAt: new Date().toISOString(),
+              support: 'supported',
+              tier: 'stable',
+              offer: {
+                version: '121.1',
+                url,
+                sha256: 'a'.repeat(64),
+                size: 100,
+                releasedAt: '2026-01-10T12:00:00Z',
+                fixes: [],
+              },
+            }),
+          ),
+      };
+    },
+    behave(): void {
+      misbehave = undefined;
+    },
+  };
+}
+
+let site: Awaited<ReturnType<typeof startMachine>>;
+beforeEach(async () => {
+  site = await startMachine();
+  return () => site.end();
+});
+
+const answer =
+  (status: number, body: string | Buffer = '', headers: Record<string, string> = {}): Handler =>
+  (_request, response) =>
+    void response.writeHead(status, headers).end(body);
+
+const REQUEST = `POST request to "<server>/v1/client/${machine.id}/updates"`;
+const FILE = 'GET request to "<server>/v1/patches/some"';
+const NO_SERVER = 'Is remote-server the address of a Livepatch server that speaks protocol version 1?';
+
+const FAULTS: [
+  name: string,
+  cause: () => void | Promise<void>,
+  message: string,
+  hint: string,
+  exitCode: number,
+][] = [
+  [
+    'a 502 page in HTML',
+    () => site.misbehave(UPDATES, answer(502, '<html>Bad Gateway')),
+    `livepatch check failed: ${REQUEST} failed: the server answered 502`,
+    'See the log of the server.',
+    76,
+  ],
+  [
+    '500',
+    () => site.misbehave(UPDATES, answer(500)),
+    `livepatch check failed: ${REQUEST} failed: the server answered 500`,
+    'See the log of the server.',
+    76,
+  ],
+  [
+    'the end of the registration',
+    () => site.misbehave(UPDATES, answer(403, '{"error":"Invalid Machine Token"}')),
+    'livepatch check failed: Invalid Machine Token',
+    "Run 'sudo canonical-livepatch disable', then enable again.",
+    76,
+  ],
+  [
+    'a redirect to another host',
+    () => site.misbehave(UPDATES, answer(302, '', { location: 'https://example.com/' })),
+    `livepatch check failed: ${REQUEST} failed: the server answered 302`,
+    'See the log of the server.',
+    76,
+  ],
+  [
+    'HTML',
+    () => site.misbehave(UPDATES, answer(200, '<html>')),
+    `livepatch check failed: ${REQUEST} got an unusable answer: it is not JSON`,
+    NO_SERVER,
+    76,
+  ],
+  [
+    'a gzip bomb',
+    () =>
+      site.misbehave(UPDATES, answer(200, gzipSync(Buffer.alloc(2 ** 26)), { 'content-encoding': 'gzip' })),
+    `livepatch check failed: ${REQUEST} got an unusable answer: it is compressed, which was not asked for`,
+    NO_SERVER,
+    76,
+  ],
+  [
+    'a body without end',
+    () => site.misbehave(UPDATES, (_, response) => pour(response.writeHead(200), Buffer.alloc(65_536))),
+    `livepatch check failed: ${REQUEST} got an unusable answer: it is too long`,
+    NO_SERVER,
+    76,
+  ],
+  [
+    'a wrong type',
+    () => site.misbehave(UPDATES, answer(200, '{"schema":"1"}')),
+    `livepatch check failed: ${REQUEST} got an unusable answer: schema is not as agreed`,
+    NO_SERVER,
+    76,
+  ],
+  [
+    'a 204 without its number',
+    () => site.misbehave(UPDATES, answer(204)),
+    `livepatch check failed: ${REQUEST} got an unusable answer: a 204 must carry its number and time`,
+    NO_SERVER,
+    76,
+  ],
+  [
+    'a broken connection',
+    () => site.misbehave(UPDATES, (_, response) => void response.destroy()),
+    `livepatch check failed: ${REQUEST} failed`,
+    'The connection broke off.',
+    69,
+  ],
+  [
+    'a stranger in its place',
+    async () => site.store.config.update({ 'ca-certs': (await makeAuthority(temporaryDirectory())).caPem }),
+    `livepatch check failed: ${REQUEST} failed`,
+    "The server's TLS certificate is signed by no CA that is trusted here; add the CA to ca-certs.",
+    69,
+  ],
+  [
+    'a patch file that is not there',
+    () => site.offer(),
+    `${FILE} failed: the server answered 404`,
+    'See the log of the server.',
+    76,
+  ],
+  [
+    'a patch file at a file',
+    () => site.offer('file:///etc/shadow'),
+    'GET request to "null/etc/shadow" got an unusable answer: file: is not allowed for a patch file',
+    NO_SERVER,
+    76,
+  ],
+];
+
+describe('the built command ends as it should when the server answers with', () => {
+  it.each(FAULTS)('%s', async (_name, cause, message, hint, exitCode) => {
+    await cause();
+    const { config } = site.store;
+    const url = site.server.url;
+    const failed = await site.run(['refresh']);
+    expect(failed.stderr.split('\n').slice(-2)).toEqual([message.replaceAll('<server>', url), hint]);
+    expect(failed).toMatchObject({ stdout: '', exitCode });
+    expect(readdirSync(join(site.SNAP_COMMON, 'patches'))).toEqual([]);
+
+    site.behave();
+    config.update({ 'ca-certs': site.pki.caPem });
+    site.store.record.write({});
+    expect(await site.run(['refresh'])).toMatchObject({
+      stdout: 'nothing to do: no patch is due',
+      exitCode: 0,
+    });
+  });
+});
+
+describe('the machine token', () => {
+  it('is not in the arguments or the environment of the command, its children, or what it prints', async () => {
+    const seen: string[] = [];
+    let release = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      site.misbehave(UPDATES, async (_, response) => {
+        resolve();
+        await new Promise<void>((proceed) => {
+          release = proceed;
+        });
+        response.writeHead(500).end();
+      });
+    });
+    const child = site.run(['refresh']);
+    await asked;
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      for (const file of ['cmdline', 'environ']) {
+        try {
+          seen.push(readFileSync(join('/proc', pid, file), 'utf8'));
+        } catch {
+          // A process that has ended meanwhile.
+        }
+      }
+    }
+    release();
+    const { stderr, stdout } = await child;
+    expect(seen.some((text) => text.includes('canonical-livepatch.js\0refresh'))).toBe(true);
+    expect([...seen, stderr, stdout].filter((text) => text.includes(site.token))).toEqual([]);
+  });
+
+  it('is in one file alone, 0600', async () => {
+    await site.run(['refresh']);
+    const holders = readdirSync(site.SNAP, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .filter((path) => readFileSync(path, 'utf8').includes(site.token));
+    expect(holders).toEqual([join(site.SNAP_COMMON, 'machine-token')]);
+  });
+});
+
+describe('enable -', () => {
+  it('takes the token from standard input, and repeats it nowhere', async () => {
+    site.store.token.remove();
+    const { stderr, exitCode } = await site.run(['enable', '-'], { input: 'opensesame-opensesame\nmore\n' });
+    // This machine has no live patching, or its token is unknown; either way it was read, and is not repeated.
+    expect(exitCode).toBeGreaterThan(0);
+    expect(stderr).not.toContain('opensesame');
+  });
+
+  it.each([
+    ['nothing', '', 'standard input holds no token'],
+    ['an empty line', '\n', 'standard input holds no token'],
+    [
+      'a binary',
+      '\x00\x01\x02\x03\x04\x05\x06\x07\x08\n',
+      'the token must be 8 to 1024 printable characters without spaces',
+    ],
+  ])('refuses %s', async (_what, input, message) => {
+    site.store.token.remove();
+    const { stderr, exitCode } = await site.run(['enable', '-'], { input });
+    expect(stderr.split('\n')[0]).toBe(message);
+    expect(exitCode).toBe(64);
+  });
+});
+
+it('trusts nobody more for NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
+  site.store.config.update({ 'ca-certs': '' });
+  const { NODE_TLS_REJECT_UNAUTHORIZED: _, ...env } = process.env;
+  const failed = await site.run(['refresh'], {
+    env: {
+      ...env,
+      SNAP: site.SNAP,
+      SNAP_COMMON: site.SNAP_COMMON,
+      SNAP_DATA: site.SNAP_DATA,
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    },
+  });
+  expect(failed).toMatchObject({ exitCode: 69, stdout: '' });
+});
+
+it('a server that is killed in the middle of its answer, and comes back', async () => {
+  const half = await startRawServer(say('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{"schema"'), {
+    cert: site.pki.certPem,
+    key: site.pki.keyPem,
+  });
+  site.store.config.update({ 'remote-server': `https://127.0.0.1:${half}`, 'dial-timeout': '2s' });
+  expect(await site.run(['refresh'])).toMatchObject({ exitCode: 69, stdout: '' });
+  site.store.config.update({ 'remote-server': `https://127.0.0.1:${await freePort()}` });
+  expect(await site.run(['refresh'])).toMatchObject({ exitCode: 69, stdout: '' });
+  site.store.config.update({ 'remote-server': site.server.url });
+  expect(await site.run(['refresh'])).toMatchObject({ exitCode: 0 });
+});

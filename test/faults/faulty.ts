@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { inspect } from 'node:util';
+import { expect, onTestFinished } from 'vitest';
+import { LivepatchError } from '../../src/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
+import { enable } from '../../src/operations/enable.ts';
+import { refresh } from '../../src/operations/refresh.ts';
+import type { Surroundings } from '../../src/remote/surroundings.ts';
+import { startScene } from '../operations/scene.ts';
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** Limits that make the slow fail soon. Only for the run that shall fail: a busy machine is slow, too. */
+const IMPATIENT = {
+  ...LIMITS.network,
+  attempts: 2,
+  answerTime: 700,
+  idleTime: 400,
+  downloadTime: 2500,
+};
+
+/** No fault may hold a run for longer than this; without the limits the slow ones would hold it for ever. */
+const LONGEST = 10_000;
+
+/** An enabled machine with a patch due, whose server can be made to misbehave. */
+export async function startFaultySite(options: { tls?: boolean } = {}) {
+  let misbehave: { path: RegExp; handler: Handler } | undefined;
+  const network: Partial<Surroundings> = {};
+  const scene = await startScene({
+    ...options,
+    network,
+    async intercept(request, response) {
+      if (misbehave?.path.test(request.url ?? '') !== true) return false;
+      await misbehave.handler(request, response);
+      return true;
+    },
+  });
+  const { machineToken } = await enable(scene.world, scene.authToken);
+  scene.publish('121.1');
+  const payloads = () => readdirSync(join(scene.common, 'patches'));
+
+  return {
+    ...scene,
+    network,
+    machineToken,
+    payloads,
+
+    /** Has the server answer such requests by `handler`, or again by itself. */
+    misbehave(path: RegExp, handler: Handler | undefined): void {
+      misbehave = handler && { path, handler };
+    },
+
+    /** A refresh that must fail, in time, without leaving anything behind. */
+    async failingRefresh(): Promise<LivepatchError> {
+      network.limits = IMPATIENT;
+      const began = Date.now();
+      const error = await refresh(scene.world).then(
+        () => expect.unreachable('the refresh succeeded'),
+        (thrown) => thrown,
+      );
+      expect(Date.now() - began).toBeLessThan(LONGEST);
+      expect(error).toBeInstanceOf(LivepatchError);
+      expect(payloads()).toEqual([]);
+      expect(scene.kernel.deeds).toEqual([]);
+      const shown = inspect([error, scene.told], { depth: 20, showHidden: true });
+      expect(shown).not.toContain(machineToken.reveal());
+      for (const file of ['status.json', 'record.json']) {
+        expect(readFileSync(join(scene.data, file), 'utf8')).not.toContain(machineToken.reveal());
+      }
+      return error;
+    },
+
+    /** A refresh by a server that has come to its senses. */
+    async goodRefresh(): Promise<void> {
+      misbehave = undefined;
+      network.limits = LIMITS.network;
+      expect(await refresh(scene.world)).toMatchObject({ action: 'applied' });
+      expect(payloads()).toHaveLength(1);
+    },
+  };
+}
+
+export type FaultySite = Awaited<ReturnType<typeof startFaultySite>>;
+
+/** A server of bytes: TLS if it is given a certificate. @returns its port. */
+export async function startRawServer(talk: (socket: Socket) => void, tls?: TlsOptions): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server: Server = tls === undefined ? createTcpServer() : createTlsServer(tls);
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+  });
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    socket.on('error', () => {});
+    talk(socket);
+  });
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Answers each request with these bytes, whatever they are, and ends the connection or holds it. */
+export function say(...pieces: (string | Buffer)[]): (socket: Socket) => void {
+  return (socket) => {
+    socket.once('data', () => {
+      for (const piece of pieces) socket.write(piece);
+      socket.end();
+    });
+  };
+}
+
+/** Writes until nobody listens any more. */
+export function pour(stream: Socket | ServerResponse, piece: string | Buffer, every?: number): void {
+  if (every !== undefined) {
+    const timer = setInterval(() => stream.write(piece), every);
+    stream.once('close', () => clearInterval(timer));
+    return;
+  }
+  const flow = (): void => {
+    while (!stream.destroyed && stream.write(piece));
+    if (!stream.destroyed) stream.once('drain', flow);
+  };
+  flow();
+}

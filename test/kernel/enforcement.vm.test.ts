@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeSigners, type Row, signatureTable, trustedCertificates } from '../patch/make/signatures.ts';
+import { compileModule, signModule } from '../patches/build.ts';
+import { debianKernel } from './debian-kernel.ts';
+import { uefiVariables } from './uefi.ts';
+import { bootVm, type Vm } from './vm.ts';
+
+const kernel = debianKernel();
+const signers = makeSigners();
+let directory: string;
+let vm: Vm;
+let content: Buffer;
+let rows: Row[];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'livepatch-enforcement-'));
+  content = await smallModule();
+  rows = signatureTable(content, signers);
+  await writeFile(join(directory, 'variables'), await uefiVariables(trustedCertificates(signers)));
+  await mkdir(join(directory, 'rows'));
+  await Promise.all(rows.map(({ file }, row) => writeFile(join(directory, 'rows', `${row}.ko`), file)));
+  vm = await bootVm({
+    kernel,
+    network: false,
+    uefi: join(directory, 'variables'),
+    commandLineExtra: 'module.sig_enforce=1',
+  });
+  // Debian builds SHA-512 as a module, which the kernel does not fetch by itself to verify another.
+  await vm.run('modprobe sha512_generic');
+});
+
+afterAll(async () => {
+  await vm?.kill();
+  await rm(directory, { recursive: true });
+});
+
+/** A module of 5 KB: what it does is nothing, what it is signed with is the question. */
+async function smallModule(): Promise<Buffer> {
+  const source = join(import.meta.dirname, 'empty.c');
+  const file = join(directory, 'empty.ko');
+  await writeFile(file, await compileModule({ source, name: 'empty', kernel }));
+  await execa`strip --strip-debug ${file}`;
+  return readFile(file);
+}
+
+/** Inserts each file and removes it again; gives what insmod said of each, empty when the kernel took it. */
+async function insertEach(files: string[]): Promise<string[]> {
+  // busybox has insmod and rmmod in itself, which is quicker than to start kmod's over the guest's file system.
+  const { stdout } = await vm.run(`exec /run/busybox sh <<'END'
+    for file in ${files.join(' ')}; do
+      echo "$(insmod /host$file 2>&1 && rmmod empty 2>&1)"
+    done
+END`);
+  const words = stdout.split('\n');
+  return files.map((_, index) => (words[index] ?? 'no answer').replace(/.*: /, ''));
+}
+
+describe('a kernel that enforces our certificates', () => {
+  test('has them all', async () => {
+    const { stdout } = await vm.run('cat /proc/keys /sys/module/module/parameters/sig_enforce');
+    const names = [...stdout.matchAll(/ Test: (\w+): .* X509\.rsa/g)].map(([, name]) => name);
+    expect(names.sort()).toEqual(['Alice', 'Bob', 'Cubic', 'Large', 'Late', 'Odd', 'Peculiar', 'Weak']);
+    expect(stdout).toMatch(/^Y$/m);
+  });
+
+  test('judges each row of the table as it says', async () => {
+    const answers = await insertEach(rows.map((_, row) => join(directory, 'rows', `${row}.ko`)));
+    const judged = rows.map(({ what }, row) => [what, answers[row] === '']);
+    expect(judged).toEqual(rows.map(({ what, kernel }) => [what, kernel]));
+    // Whatever it refuses, it refuses for its signature.
+    expect([...new Set(answers)].sort()).toEqual([
+      '',
+      'Bad message',
+      'Invalid argument',
+      'Key was rejected by service',
+    ]);
+  });
+
+  test('takes what its own sign-file signed', async () => {
+    const files = await Promise.all(
+      [{}, { keyId: true }, { hash: 'sha256' as const }].map(async (options, index) => {
+        const file = join(directory, `signed-${index}.ko`);
+        const [keyFile, certFile] = [join(directory, 'key'), join(directory, 'certificate')];
+        await writeFile(keyFile, signers.alice.keyPem);
+        await writeFile(certFile, signers.alice.pem);
+        await writeFile(file, await signModule(content, kernel, { keyFile, certFile }, options));
+        return file;
+      }),
+    );
+    expect(await insertEach(files)).toEqual(['', '', '']);
+  });
+});

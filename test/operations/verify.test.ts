@@ -1,0 +1,268 @@
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/limits.ts';
+import { verify } from '../../src/operations/verify.ts';
+import type { World } from '../../src/operations/world.ts';
+import type { Verification } from '../../src/report/verification.ts';
+import { openStore } from '../../src/store/store.ts';
+import { fakeKernel } from '../fakes/kernel.ts';
+import { append, assemble, goodParts } from '../patch/make/cms.ts';
+import { MODULE_NAME, makeModule, RELEASE } from '../patch/make/elf.ts';
+import { expectRefusal } from '../patch/make/expect.ts';
+import { METADATA, patchFile, signedModule } from '../patch/make/patch.ts';
+import { makeSigner, opensslSign } from '../patch/make/pki.ts';
+import { temporaryDirectory } from '../temporary.ts';
+
+const signer = makeSigner({ subject: '/CN=Live Patch Signing' });
+const stranger = makeSigner({ subject: '/CN=Stranger' });
+const module = signedModule(signer);
+const changed = Buffer.from(module);
+changed[changed.indexOf('no code')] = 0x4e;
+const noLivePatch = signedModule(signer, { modinfo: [`name=${MODULE_NAME}`, `vermagic=${RELEASE} SMP`] });
+
+/** A machine that was never enabled, and a directory for a person's files. */
+function givenMachine() {
+  const directory = temporaryDirectory();
+  const common = join(directory, 'common');
+  mkdirSync(common);
+  const store = openStore({ SNAP: directory, SNAP_COMMON: common, SNAP_DATA: join(directory, 'data') });
+  const world: World = {
+    clientVersion: '1.2.3',
+    kernel: fakeKernel(),
+    store,
+    connect: () => Promise.reject(new Error('verify talks to nobody')),
+    now: () => new Date('2026-11-22T12:00:00Z'),
+    sleep: () => Promise.reject(new Error('verify waits for nothing')),
+    progress: () => {},
+  };
+  const file = (name: string, bytes: Uint8Array | string) => {
+    const path = join(directory, name);
+    writeFileSync(path, bytes);
+    return path;
+  };
+  const run = async (
+    paths: string[],
+    options: { keys?: string | undefined; allowSha256?: boolean } = { keys: file('signer.pem', signer.pem) },
+  ) => {
+    const all: Verification[] = [];
+    for await (const verification of verify(world, paths, {
+      keys: undefined,
+      allowSha256: false,
+      ...options,
+    })) {
+      all.push(verification);
+    }
+    return all;
+  };
+  return { directory, common, store, file, run };
+}
+
+describe('verify', () => {
+  test('tells all of a patch file that is accepted', async () => {
+    const { file, run } = givenMachine();
+    const path = file('some.tar.gz', patchFile(module));
+    expect(await run([path])).toEqual([
+      {
+        file: path,
+        kind: 'patch',
+        signature: 'good',
+        signer: {
+          subject: 'CN=Live Patch Signing',
+          fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+          'not-after': expect.stringMatching(/^20\d\d-.*Z$/),
+          expired: false,
+        },
+        digest: expect.stringMatching(/^[0-9a-f]{128}$/),
+        livepatch: true,
+        module: MODULE_NAME,
+        kernel: METADATA.kernel,
+        version: '121.4',
+        fixes: METADATA.fixes,
+        verdict: 'accepted',
+        reason: null,
+      },
+    ]);
+  });
+
+  test('tells the same of the module alone, by its content and not its name', async () => {
+    const { file, run } = givenMachine();
+    const [alone, packed] = await run([file('a.tar.gz', module), file('b.ko', patchFile(module))]);
+    expect(alone).toMatchObject({
+      kind: 'module',
+      verdict: 'accepted',
+      kernel: RELEASE,
+      version: null,
+      fixes: [],
+    });
+    expect(packed).toMatchObject({ kind: 'patch', verdict: 'accepted' });
+    expect(alone?.digest).toBe(packed?.digest);
+    expect(alone?.signer).toEqual(packed?.signer);
+  });
+
+  test.each<[string, Uint8Array, Partial<Verification>, RegExp]>([
+    ['an unsigned module', makeModule(), { signature: 'unsigned', livepatch: true }, /not signed/],
+    [
+      'a stranger’s module',
+      signedModule(stranger),
+      { signature: 'untrusted', kernel: RELEASE },
+      /not trusted/,
+    ],
+    ['a module that was changed', changed, { signature: 'bad', module: MODULE_NAME }, /does not match/],
+    ['a module cut short', module.subarray(0, 100), { signature: 'unsigned', module: null }, /not signed/],
+    [
+      'a module signed over SHA-256',
+      append(makeModule(), opensslSign(makeModule(), signer, '-md', 'sha256')),
+      { signature: 'bad' },
+      /sha256, which the policy does not allow/,
+    ],
+    [
+      'a well-signed module that is no live patch',
+      noLivePatch,
+      { signature: 'good', livepatch: false, signer: expect.anything() },
+      /not marked as a live patch/,
+    ],
+    [
+      'a well-signed ELF file that is no module',
+      append(Buffer.from('\x7fELF'), assemble(goodParts(Buffer.from('\x7fELF'), signer))),
+      { signature: 'good', livepatch: null, module: null },
+      /not an ELF file/,
+    ],
+    [
+      'a patch file with a changed module',
+      patchFile(changed),
+      { kind: 'patch', signature: 'bad', version: '121.4', livepatch: true, digest: null, signer: null },
+      /does not match/,
+    ],
+    [
+      'a patch file that names another module',
+      patchFile(module, { ...METADATA, module: 'other', file: 'other.ko' }, 'other.ko'),
+      { kind: 'patch', signature: 'good' },
+      /another name than metadata\.json/,
+    ],
+    [
+      'a patch file whose module is for another architecture',
+      patchFile(module, { ...METADATA, architecture: 'arm64' }),
+      { kind: 'patch', signature: 'good' },
+      /module is for amd64, metadata\.json says arm64/,
+    ],
+    [
+      'a patch file cut short',
+      patchFile(module).subarray(0, 200),
+      { kind: 'patch', signature: null },
+      /broken/,
+    ],
+    ['something else', Buffer.from('hello'), { kind: null, signature: null }, /neither a kernel module nor/],
+    ['an empty file', Buffer.alloc(0), { kind: null }, /neither a kernel module nor/],
+  ])('refuses %s', async (_, bytes, expected, reason) => {
+    const { file, run } = givenMachine();
+    const [verification] = await run([file('some', bytes)]);
+    expect(verification).toMatchObject({
+      verdict: 'refused',
+      reason: expect.stringMatching(reason),
+      ...expected,
+    });
+  });
+
+  test('refuses what cannot be read, and goes on', async () => {
+    const { directory, file, run } = givenMachine();
+    const verdicts = await run([join(directory, 'missing'), directory, '/dev/null', file('good.ko', module)]);
+    expect(verdicts.map(({ verdict, reason }) => [verdict, reason])).toEqual([
+      ['refused', expect.stringMatching(/^cannot read .*missing: ENOENT/)],
+      ['refused', expect.stringMatching(/not a regular file/)],
+      ['refused', expect.stringMatching(/not a regular file/)],
+      ['accepted', null],
+    ]);
+  });
+
+  test('refuses a module that is too large, before it is read', async () => {
+    const { file, run } = givenMachine();
+    const path = file('large.ko', module);
+    truncateSync(path, LIMITS.patch.moduleBytes + 1);
+    expect(await run([path])).toMatchObject([{ reason: expect.stringMatching(/larger than \d+ bytes/) }]);
+  });
+
+  test('accepts SHA-256 where that is asked for', async () => {
+    const { file, run } = givenMachine();
+    const content = makeModule();
+    const paths = [content, signedModule(signer)].map((_, index) =>
+      file(
+        `${index}.ko`,
+        append(content, opensslSign(content, signer, '-md', index === 0 ? 'sha256' : 'sha512')),
+      ),
+    );
+    const [over256, over512] = await run(paths, { keys: file('c.pem', signer.pem), allowSha256: true });
+    expect(over256).toMatchObject({ verdict: 'accepted', signature: 'good' });
+    // The identity of the code does not depend on how it was signed.
+    expect(over256?.digest).toBe(over512?.digest);
+  });
+
+  test('shows that a certificate has expired, and accepts', async () => {
+    const { file, run } = givenMachine();
+    // openssl makes no certificate of the past; its signature is nobody's to check, so the date can be written over.
+    const der = Buffer.from(signer.der);
+    der.write('260716234127Z', der.lastIndexOf(Buffer.from([0x17, 13])) + 2);
+    const [verification] = await run([file('old.ko', module)], { keys: file('old.der', der) });
+    expect(verification).toMatchObject({
+      verdict: 'accepted',
+      signer: { 'not-after': '2026-07-16T23:41:27.000Z', expired: true },
+    });
+  });
+});
+
+describe('the certificates to verify against', () => {
+  test('are those in the file or directory that is named, in PEM or DER', async () => {
+    const { directory, file, run } = givenMachine();
+    const good = file('good.ko', module);
+    const keys = join(directory, 'keys');
+    mkdirSync(keys);
+    writeFileSync(join(keys, 'a.pem'), stranger.pem);
+    writeFileSync(join(keys, 'b.x509'), signer.der);
+    writeFileSync(join(keys, 'README'), 'no certificate');
+    const verdicts = [];
+    for (const chosen of [keys, join(keys, 'b.x509'), join(keys, 'a.pem')]) {
+      verdicts.push((await run([good], { keys: chosen }))[0]?.signature);
+    }
+    expect(verdicts).toEqual(['good', 'good', 'untrusted']);
+  });
+
+  test('are otherwise the pinned ones, shipped and configured', async () => {
+    const { directory, store, file, run } = givenMachine();
+    const files = [file('ours.ko', module), file('theirs.ko', signedModule(stranger))];
+    mkdirSync(join(directory, 'keys'));
+    writeFileSync(join(directory, 'keys/shipped.pem'), signer.pem);
+    expect((await run(files, {})).map(({ signature }) => signature)).toEqual(['good', 'untrusted']);
+    store.config.update({ 'signing-certs': stranger.pem });
+    expect((await run(files, {})).map(({ signature }) => signature)).toEqual(['good', 'good']);
+  });
+
+  test('need no readable configuration when they are named', async () => {
+    const { common, file, run } = givenMachine();
+    // Root reads everything; what root cannot read either stands for what others cannot.
+    mkdirSync(join(common, 'config'));
+    const good = file('good.ko', module);
+    expect(await run([good])).toMatchObject([{ verdict: 'accepted' }]);
+    await expectRefusal(() => run([good], {}), 'storage', /pinned certificates: cannot read .*config/);
+  });
+
+  test.each<[string, (directory: string) => void, 'trust-anchors' | 'storage', RegExp]>([
+    ['do not exist', () => {}, 'storage', /keys: ENOENT/],
+    ['are an empty directory', (keys) => mkdirSync(keys), 'trust-anchors', /no certificate in .*keys$/],
+    ['are no certificate', (keys) => writeFileSync(keys, 'hello'), 'trust-anchors', /keys: it holds no cert/],
+    [
+      'are one good and one broken',
+      (keys) => {
+        mkdirSync(keys);
+        writeFileSync(join(keys, 'a.pem'), signer.pem);
+        writeFileSync(join(keys, 'b.der'), signer.der.subarray(0, 100));
+      },
+      'trust-anchors',
+      /b\.der: /,
+    ],
+  ])('that %s end the run before the first file', async (_, prepare, code, message) => {
+    const { directory, file, run } = givenMachine();
+    const keys = join(directory, 'keys');
+    prepare(keys);
+    await expectRefusal(() => run([file('good.ko', module)], { keys }), code, message);
+  });
+});
