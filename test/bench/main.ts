@@ -1,7 +1,9 @@
+import { benchStartup } from './startup.ts';
 import { benchVerify } from './verify.ts';
 
 /** `npm run bench [-- NAME...]`: what is compared, by name. Each prints one table. */
-const BENCHES: Record<string, () => string> = {
+const BENCHES: Record<string, () => string | Promise<string>> = {
+  startup: benchStartup,
   verify: benchVerify,
 };
 
@@ -11,5 +13,5 @@ for (const name of names.length > 0 ? names : Object.keys(BENCHES)) {
   if (bench === undefined) {
     process.stderr.write(`there is no bench ${name}, only: ${Object.keys(BENCHES).join(', ')}\n`);
     process.exitCode = 64;
-  } else process.stdout.write(`## ${name}\n\n${bench()}\n`);
+  } else process.stdout.write(`## ${name}\n\n${await bench()}\n`);
 }
