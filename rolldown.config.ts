@@ -38,7 +38,9 @@ export default defineConfig({
   input: { main: 'src/main.ts' },
   platform: 'node',
   plugins: [lazyOclif],
-  resolve: { alias: { debug: stub('debug.cjs'), 'wsl-utils': stub('wsl-utils.js') } },
+  resolve: {
+    alias: { debug: stub('debug.cjs'), 'node:http2': stub('http2.js'), 'wsl-utils': stub('wsl-utils.js') },
+  },
   // CommonJS: an ES module's import of a builtin reads all its getters, and so loads streams and WebCrypto for `fs` and
   // `crypto`.
   output: {
