@@ -1,9 +1,11 @@
+import { benchFlat } from './flat.ts';
 import { benchStartup } from './startup.ts';
 import { benchVerify } from './verify.ts';
 
 /** `npm run bench [-- NAME...]`: what is compared, by name. Each prints one table. */
 const BENCHES: Record<string, () => string | Promise<string>> = {
   startup: benchStartup,
+  flat: benchFlat,
   verify: benchVerify,
 };
 
