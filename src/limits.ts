@@ -80,9 +80,24 @@ export const LIMITS = {
     /** insmod and rmmod return at once unless the module's own init hangs. */
     commandTime: 60 * SECOND,
   },
+  operations: {
+    /** A timer that comes a little early, by its randomised delay, must not wait for its next turn. */
+    timerSlack: 15 * 60 * SECOND,
+  },
+  report: {
+    /** Two days of hourly checks without one that succeeded: no weekend's outage, worth a plain word. */
+    goodCheckAge: 48 * 60 * 60 * SECOND,
+  },
   store: {
     /** Config with some PEM bundles, a record with a thousand fixes. */
     fileBytes: 4 * MiB,
+    /** The field's largest patch files, several times over. */
+    freeBytes: 64 * MiB,
+    /** A year of a patch a day is under 100 KiB; a second file keeps what rotation moves. */
+    historyBytes: 256 * KiB,
+    /** For collectors that come by now and then: some ten thousand events, in so many files. */
+    securityLogBytes: 1 * MiB,
+    securityLogFiles: 4,
     /** A timer's refresh that meets a person's waits so long before it says who holds the lock. */
     lockTime: 10 * SECOND,
   },

@@ -8,10 +8,12 @@ import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
  * status of errors.ts; never a stack trace.
  */
 export async function main(argv: string[]): Promise<void> {
+  // Where no promise is there to carry it: stdout on a full disk, say. A pipe that was closed is no error of ours.
+  process.on('uncaughtException', async (error) => process.exit(await report(error)));
   try {
     await dispatch(argv);
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = await report(error);
   }
 }
 
@@ -32,7 +34,12 @@ async function dispatch(argv: string[]): Promise<void> {
   } else {
     const { run } = await import('@oclif/core/run');
     // The build puts oclif.manifest.json beside the bundle.
-    const options = { root: import.meta.dirname, pjson: packageJson as unknown as Interfaces.PJSON };
+    const options = {
+      root: import.meta.dirname,
+      pjson: packageJson as unknown as Interfaces.PJSON,
+      userPlugins: false,
+      devPlugins: false,
+    };
     await run(word === 'help' ? [...rest, '--help'] : argv, options);
   }
 }
@@ -43,14 +50,29 @@ function asksForHelp(words: string[]): boolean {
   return words.slice(0, end === -1 ? undefined : end).includes('--help');
 }
 
-function report(error: unknown): number {
+async function report(error: unknown): Promise<number> {
   // oclif's way to say "this was all right, stop here", as help does.
   if (isOclif(error) && error.oclif.exit === 0) return 0;
+  // What speaks by the configuration is loaded when there is something to say.
+  const { logLevel, voice } = await import('./real-world.ts');
+  const wantsCauses = process.argv.includes('--debug') || logLevel() === 'debug';
   const failure = error instanceof LivepatchError ? error : undefined;
-  const lines = [messageOf(error), failure?.hint].filter((line) => line !== undefined && line !== '');
-  process.stderr.write(`${lines.join('\n')}\n`);
+  const lines = [messageOf(error), failure?.hint, ...(wantsCauses ? causesOf(error) : [])];
+  voice.log('error', lines.filter((line) => line !== undefined && line !== '').join('\n'));
   if (failure !== undefined) return failure.exitStatus;
   return isOclif(error) ? EXIT_STATUS.usage : EXIT_STATUS.general;
+}
+
+/** What caused an error, and what caused that: the messages only, in print, and without a proxy's password. */
+function causesOf(error: unknown): string[] {
+  const causes: string[] = [];
+  for (let one = error; one instanceof Error && one.cause !== undefined; one = one.cause) {
+    const said = messageOf(one.cause)
+      .replaceAll(/\p{Cc}+/gu, ' ')
+      .replaceAll(/\/\/[^\s/@]*@/g, '//***@');
+    causes.push(`caused by: ${said}`);
+  }
+  return causes;
 }
 
 function isOclif(error: unknown): error is { oclif: { exit?: number } } {

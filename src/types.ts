@@ -137,6 +137,8 @@ export interface Patch {
   metadata: Metadata;
   /** The signed module, byte for byte as it was verified. */
   module: Uint8Array;
+  /** The identity of the code as the kernel shows it of what is loaded; see kernel.ts. */
+  buildId: string | undefined;
   /** SHA-512 over the signed part, lower-case hex: the identity of the code. */
   digest: string;
   signer: TrustAnchor;
@@ -202,9 +204,12 @@ export interface AppliedPatch {
   kernel: string;
   /** Names its payload on disk. */
   sha256: string;
+  buildId?: string | undefined;
   releasedAt: string;
   fixes: Fix[];
   appliedAt: string;
+  /** From the insertion to the end of the transition. */
+  transitionSeconds?: number | undefined;
   bootId: string;
   /** The kernel found a bug in it; it is not applied again. */
   bug?: boolean | undefined;
@@ -214,8 +219,8 @@ export interface AppliedPatch {
 export interface Remembered {
   /** The last check-in, good or not. */
   lastCheck?: { at: string; error?: string | undefined } | undefined;
-  /** The last answer that was accepted. */
-  lastGoodCheck?: { at: string; serial: number; issuedAt: string } | undefined;
+  /** The last answer that was accepted, and the kernel it was about. */
+  lastGoodCheck?: { at: string; serial: number; issuedAt: string; kernel?: string | undefined } | undefined;
   advice?: Advice | undefined;
   patch?: AppliedPatch | undefined;
   /** The version that an administrator took out of the kernel, not to come back by itself. */
@@ -246,3 +251,46 @@ export interface Config {
 }
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error';
+
+/** What happens to a machine; see store/events.ts. */
+export type EventName =
+  | 'enabled'
+  | 'disabled'
+  | 'applied'
+  /** A patch is due and held back. */
+  | 'held'
+  /** A patch file is not provably what it must be: damaged, forged, or for another kernel. */
+  | 'refused'
+  /** A patch could not be obtained, or the kernel did not take it. */
+  | 'failed'
+  /** A patch was taken out of the kernel by an administrator. */
+  | 'reverted'
+  /** The server refuses this machine or its token. */
+  | 'denied'
+  | 'configured';
+
+/** One of these events. Holds no secret. */
+export interface LivepatchEvent {
+  what: EventName;
+  /** Of the patch that this is about. */
+  version?: string | undefined;
+  /** Version of the patch that stood in the kernel before. */
+  replaced?: string | undefined;
+  /** The reason as a name: of errors.ts, or a HoldReason. */
+  why?: string | undefined;
+  /** The reason for a person. */
+  message?: string | undefined;
+  /** Names of the settings that were changed. */
+  keys?: string[] | undefined;
+}
+
+export type PastEvent = LivepatchEvent & { at: string };
+
+/** What a check of this machine found; see operations/doctor.ts. */
+export interface Finding {
+  check: string;
+  verdict: 'ok' | 'wrong' | 'unknown';
+  found: string;
+  /** What to do next; there whenever something is wrong. */
+  next?: string;
+}

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Brings a bare Debian machine to the point where `npm start` and `npm test` work: npm packages, Debian packages,
-# and the stock Debian kernel with its headers, unpacked into the user's cache and not installed.
+# and the stock Debian kernel with its headers, and one before it to boot into, unpacked into the user's cache and not
+# installed.
 # Runs before both of them, so it does nothing, quickly, when nothing is missing. Needs root only to install.
 set -eu
 
@@ -100,6 +101,28 @@ unpack_debian_kernel() {
   rm -rf "$work"
 }
 
+# The kernel before the current one, without headers: a machine whose kernel changes between two boots needs it.
+unpack_previous_kernel() {
+  [ ! -e "$cache/kernel/previous" ] || return 0
+  update_lists
+  current=$(readlink "$cache/kernel/current")
+  release=$(apt-cache pkgnames linux-image- | sed -n 's/^linux-image-\([0-9.]*-[0-9]*-amd64\)$/\1/p' |
+    grep -vxF "$current" | sort -V | tail -n 1)
+  [ -n "$release" ] || fail 'the Debian archive has no kernel but the current one'
+  work=$(mktemp -d "$cache/kernel/unpacking.XXXXXX")
+  say "downloading the Debian kernel $release (70 MB)"
+  (cd "$work" && quietly apt-get -o APT::Sandbox::User=root download "linux-image-$release") ||
+    fail 'the download failed (above)' 'run as root: apt-get update, then try again'
+  mkdir "$work/tree"
+  dpkg-deb -x "$work"/*.deb "$work/tree"
+  depmod -b "$work/tree" "$release"
+  rm -rf "${cache:?}/kernel/$release"
+  mv "$work/tree" "$cache/kernel/$release"
+  ln -s "$release" "$work/previous"
+  mv -T "$work/previous" "$cache/kernel/previous"
+  rm -rf "$work"
+}
+
 install_npm_packages() {
   cd "$checkout"
   [ ! node_modules/.package-lock.json -nt package-lock.json ] || return 0
@@ -113,4 +136,5 @@ command -v apt-get >/dev/null && [ "$(dpkg --print-architecture)" = amd64 ] ||
 install_npm_packages
 install_debian_packages
 unpack_debian_kernel
+unpack_previous_kernel
 say "ready (kernel $(readlink "$cache/kernel/current"))"

@@ -1,12 +1,19 @@
-import { text } from 'node:stream/consumers';
+import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
+import { renderSettings } from '../report/settings.ts';
 import { LivepatchCommand } from './base.ts';
+import { allOfStdin } from './stdin.ts';
 
 export class Config extends LivepatchCommand {
   static override summary = 'Show or change the configuration';
-  static override usage = 'config [KEY | KEY=VALUE...]';
+  static override usage = ['config [KEY] [--format humane|json|yaml]', 'config KEY=VALUE...'];
+  static override description =
+    `Several keys are set at once or not at all. KEY= puts the default back, KEY=@stdin reads the value.
+
+Changing remote-server on an enabled machine asks the new server first, and changes nothing when it does not answer; ca-certs can be set in the same call.`;
   static override examples = [
-    { description: 'show every key', command: '<%= config.bin %> config' },
+    { description: 'show every key', command: 'sudo <%= config.bin %> config' },
+    { description: 'show one', command: 'sudo <%= config.bin %> config check-interval' },
     {
       description: 'set several keys at once, all or none',
       command: 'sudo <%= config.bin %> config remote-server=https://livepatch.example.com dial-timeout=20s',
@@ -16,31 +23,43 @@ export class Config extends LivepatchCommand {
       command: 'sudo <%= config.bin %> config ca-certs=@stdin < ca.pem',
     },
     { description: 'put the default back', command: 'sudo <%= config.bin %> config dial-timeout=' },
+    { description: 'turn automatic checks off', command: 'sudo <%= config.bin %> config check-interval=0' },
   ];
   static override strict = false;
+  static override flags = {
+    format: Flags.option({ options: ['humane', 'json', 'yaml'] as const, summary: 'how to show' })(),
+  };
 
   async run(): Promise<void> {
-    const words = (await this.parse(Config)).argv as string[];
-    if (words.some((word) => word.includes('='))) return this.change(words);
-    const texts = this.world().store.config.texts();
-    const [key, ...more] = words;
-    if (more.length > 0) throw new LivepatchError('usage', 'only one key can be shown at a time');
-    const shown = Object.entries(texts).filter(([name]) => key === undefined || name === key);
-    if (shown.length === 0) throw new LivepatchError('usage', `${key} is not a configuration key`);
-    for (const [name, value] of shown)
-      this.log(`${name}: ${value.includes('\n') ? JSON.stringify(value) : value}`);
+    const { argv, flags } = await this.parse(Config);
+    const words = argv as string[];
+    if (!words.some((word) => word.includes('='))) return this.show(words, flags.format ?? 'humane');
+    if (flags.format !== undefined)
+      throw new LivepatchError('usage', '--format is for showing, not for setting');
+    const changes = await changesIn(words);
+    const { configure } = await import('../operations/configure.ts');
+    await configure(this.rootWorld(), changes);
   }
 
-  private async change(words: string[]): Promise<void> {
-    const world = this.rootWorld();
-    const changes: Record<string, string> = {};
-    for (const word of words) {
-      const at = word.indexOf('=');
-      if (at < 1) throw new LivepatchError('usage', `${word} is not of the form key=value`);
-      const value = word.slice(at + 1);
-      changes[word.slice(0, at)] = value === '@stdin' ? await text(process.stdin) : value;
-    }
-    const { configure } = await import('../operations/configure.ts');
-    await configure(world, changes);
+  private show([key, ...more]: string[], format: 'humane' | 'json' | 'yaml'): void {
+    if (more.length > 0) throw new LivepatchError('usage', 'only one key can be shown at a time');
+    const all: Record<string, string> = this.world().store.config.texts();
+    const shown = Object.entries(all).filter(([name]) => key === undefined || name === key);
+    if (shown.length === 0) throw new LivepatchError('usage', `${key} is not a configuration key`);
+    this.print(renderSettings(Object.fromEntries(shown), format));
   }
+}
+
+async function changesIn(words: string[]): Promise<Record<string, string>> {
+  const changes: Record<string, string> = {};
+  if (words.filter((word) => word.endsWith('=@stdin')).length > 1) {
+    throw new LivepatchError('usage', 'only one value can come from standard input');
+  }
+  for (const word of words) {
+    const at = word.indexOf('=');
+    if (at < 1) throw new LivepatchError('usage', `${word} is not of the form key=value`);
+    const value = word.slice(at + 1);
+    changes[word.slice(0, at)] = value === '@stdin' ? await allOfStdin() : value;
+  }
+  return changes;
 }

@@ -1,10 +1,33 @@
 import { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
+import * as Flags from '@oclif/core/flags';
+import { LivepatchError } from '../errors.ts';
+import { fitted } from '../report/marks.ts';
 
-/** An oclif command that can be started without oclif's `Config`. */
+/**
+ * An oclif command that can be started without oclif's `Config`, and that need not load the whole world: enough for
+ * those that only tell what is known. A command parses, calls one operation, prints.
+ */
 export abstract class DirectCommand extends Command {
+  static override baseFlags = {
+    debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'after an error, also tell what caused it' }),
+  };
+
   start(): Promise<void> {
     return this._run();
+  }
+
+  /** To stdout, as fits whatever stands there. */
+  protected print(text: string): void {
+    this.log('%s', fitted(text, { isTerminal: process.stdout.isTTY === true, env: process.env }));
+  }
+
+  /** @throws LivepatchError `no-permission` */
+  protected requireRoot(): void {
+    if (process.getuid?.() === 0) return;
+    throw new LivepatchError('no-permission', 'This command must be run as root.', {
+      hint: `Run 'sudo canonical-livepatch ${this.id}'.`,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import * as Flags from '@oclif/core/flags';
+import { warn } from '../real-world.ts';
 import { LivepatchCommand } from './base.ts';
 
 export class Disable extends LivepatchCommand {
@@ -14,11 +15,9 @@ export class Disable extends LivepatchCommand {
     const { flags } = await this.parse(Disable);
     const { disable } = await import('../operations/disable.ts');
     const { machineToken, serverNotTold, stillPatched } = await disable(this.rootWorld(), flags);
-    if (serverNotTold !== undefined)
-      this.logToStderr(`warning: the server could not be told: ${serverNotTold}`);
-    if (stillPatched !== undefined)
-      this.logToStderr(`patch ${stillPatched} stays in the kernel until the next boot`);
-    this.log(
+    if (serverNotTold !== undefined) warn(`the server could not be told: ${serverNotTold}`);
+    if (stillPatched !== undefined) warn(`patch ${stillPatched} stays in the kernel until the next boot`);
+    this.print(
       machineToken === undefined
         ? 'Machine is not enabled; there was nothing to disable.'
         : `Successfully disabled device. Removed machine-token: ${machineToken}`,

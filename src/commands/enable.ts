@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
+import { voice, warn } from '../real-world.ts';
 import { Secret } from '../secret.ts';
 import { LivepatchCommand } from './base.ts';
 import { outcomeSentence } from './outcome.ts';
@@ -28,12 +29,12 @@ export class Enable extends LivepatchCommand {
     const token = authToken(args.token === '-' ? await firstLineOfStdin() : args.token);
     const { enable } = await import('../operations/enable.ts');
     const { machineToken, first } = await enable(world, token);
-    this.log(
+    this.print(
       `Successfully enabled device. Using machine-token: ${flags['show-secrets'] ? machineToken.reveal() : machineToken}`,
     );
     // The machine is enabled, and the next refresh tries again: no failure of this command.
-    if (first instanceof LivepatchError) this.logToStderr(`warning: ${first.message}`);
-    else this.logToStderr(outcomeSentence(first));
+    if (first instanceof LivepatchError) warn(first.message);
+    else voice.log('notice', outcomeSentence(first));
   }
 }
 

@@ -15,5 +15,7 @@ export function outcomeSentence(outcome: Outcome): string {
 const KEPT = {
   'already-applied': 'the kernel is up to date',
   'nothing-offered': 'no patch is due',
+  'not-due': 'the last check is not older than check-interval, or automatic checks are off',
+  'not-enabled': 'the machine is not enabled',
   mode: 'canonical_livepatch_mode says so',
 };

@@ -1,4 +1,5 @@
 import * as Flags from '@oclif/core/flags';
+import { nobodyWatches, voice } from '../real-world.ts';
 import { LivepatchCommand } from './base.ts';
 import { outcomeSentence } from './outcome.ts';
 
@@ -15,6 +16,9 @@ export class Refresh extends LivepatchCommand {
     boot: Flags.boolean({
       summary: 'first apply again what is on disk, without the network; for the boot service',
     }),
+    timer: Flags.boolean({
+      summary: 'keep to check-interval, and say nothing when all is well; for the timer',
+    }),
     'retry-blocked': Flags.boolean({
       summary: 'try again what was blocked after a crash, a kernel bug or a revert',
     }),
@@ -23,7 +27,10 @@ export class Refresh extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Refresh);
     const { refresh } = await import('../operations/refresh.ts');
-    const options = { boot: flags.boot, retryBlocked: flags['retry-blocked'] };
-    this.log(outcomeSentence(await refresh(this.rootWorld(), options)));
+    const { boot, timer } = flags;
+    if (boot || timer) nobodyWatches();
+    const outcome = await refresh(this.rootWorld(), { boot, timer, retryBlocked: flags['retry-blocked'] });
+    if (boot || timer) voice.log(outcome.action === 'keep' ? 'info' : 'notice', outcomeSentence(outcome));
+    else this.print(outcomeSentence(outcome));
   }
 }

@@ -4,34 +4,63 @@ import { quickWorld } from '../quick-world.ts';
 import type { StatusDocument } from '../report/document.ts';
 import { DirectCommand } from './direct.ts';
 
+const FORMATS = ['humane', 'json', 'yaml', 'prometheus'] as const;
+type Format = (typeof FORMATS)[number];
+
 export class Status extends DirectCommand {
   static override summary = 'Show whether the running kernel is patched';
-  static override description = 'Prints for people on a terminal, YAML into a pipe.';
-  static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --format json'];
+  static override description =
+    `Prints for people on a terminal, YAML into a pipe. Asks nobody, and needs no root.
+
+Ends with 1 and prints nothing to standard output when the machine is not enabled.`;
+  static override examples = [
+    '<%= config.bin %> status',
+    { description: 'one line, for a prompt or a table', command: '<%= config.bin %> status --summary' },
+    {
+      description: 'the state alone, for a script',
+      command: "<%= config.bin %> status --format json | jq -r '.Status[0].Livepatch.State'",
+    },
+    {
+      description: "metrics for node_exporter's textfile collector",
+      command:
+        '<%= config.bin %> status --format prometheus > /var/lib/node_exporter/textfile_collector/livepatch.prom',
+    },
+  ];
   static override flags = {
-    format: Flags.option({ options: ['humane', 'json', 'yaml'] as const, summary: 'how to print' })(),
-    verbose: Flags.boolean({ summary: 'also client version, architecture, boot time and fixes' }),
+    format: Flags.option({ options: FORMATS, summary: 'how to print' })(),
+    summary: Flags.boolean({ summary: 'one line for people; json, yaml and prometheus are always whole' }),
+    verbose: Flags.boolean({
+      summary: 'also client version, architecture, boot time, fixes and what is blocked',
+    }),
+    'show-secrets': Flags.boolean({ summary: 'also the machine token; only for root' }),
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Status);
-    const format = flags.format ?? (process.stdout.isTTY ? 'humane' : 'yaml');
-    this.log(await render(status(quickWorld(this.config.version)), format, flags.verbose));
+    const showSecrets = flags['show-secrets'];
+    if (showSecrets) this.requireRoot();
+    const document = status(quickWorld(this.config.version), { showSecrets });
+    const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
+    this.print(await render(document, flags.format ?? plain, flags));
   }
 }
 
 /** Each renderer is loaded only when it is asked for: the YAML library is not free. */
 async function render(
   document: StatusDocument,
-  format: 'humane' | 'json' | 'yaml',
-  verbose: boolean,
+  format: Format,
+  options: { summary: boolean; verbose: boolean },
 ): Promise<string> {
   switch (format) {
-    case 'humane':
-      return (await import('../report/humane.ts')).renderHumane(document, { verbose });
+    case 'humane': {
+      const { renderHumane, renderSummary } = await import('../report/humane.ts');
+      return options.summary ? renderSummary(document) : renderHumane(document, options);
+    }
     case 'json':
       return (await import('../report/json.ts')).renderJson(document);
     case 'yaml':
       return (await import('../report/yaml.ts')).renderYaml(document);
+    case 'prometheus':
+      return (await import('../report/prometheus.ts')).renderPrometheus(document);
   }
 }

@@ -44,7 +44,7 @@ export class Verify extends LivepatchCommand {
     const refused =
       flags.format === 'humane'
         ? await this.tell(verifications, args.files.length)
-        : await this.print(verifications, flags.format);
+        : await this.list(verifications, flags.format);
     if (refused) process.exitCode = EXIT_STATUS.signature;
   }
 
@@ -53,18 +53,17 @@ export class Verify extends LivepatchCommand {
     const { verificationBlock, verificationLine } = await import('../report/verification.ts');
     let refused = false;
     for await (const verification of verifications) {
-      this.log('%s', count === 1 ? verificationBlock(verification) : verificationLine(verification));
+      this.print(count === 1 ? verificationBlock(verification) : verificationLine(verification));
       refused ||= verification.verdict === 'refused';
     }
     return refused;
   }
 
   /** For programs: one list. @returns whether any was refused. */
-  private async print(verifications: AsyncIterable<Verification>, format: 'json' | 'yaml'): Promise<boolean> {
+  private async list(verifications: AsyncIterable<Verification>, format: 'json' | 'yaml'): Promise<boolean> {
     const all: Verification[] = [];
     for await (const verification of verifications) all.push(verification);
-    this.log(
-      '%s',
+    this.print(
       format === 'json'
         ? JSON.stringify(all, null, 2)
         : (await import('yaml')).stringify(all, { lineWidth: 0 }).trimEnd(),

@@ -1,9 +1,11 @@
 import type { LivePatch, Machine, Mode } from '../types.ts';
+import { type Host, readHost } from './host.ts';
 import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } from './livepatches.ts';
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, moduleRefcount, removeModule } from './modules.ts';
+import { insertModule, loadedModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
+import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
@@ -11,10 +13,21 @@ export interface Kernel {
   machine(): Machine;
   /** The kill switch; never throws. */
   mode(): Mode;
+  /** What decides whether a module is taken at all; never throws. */
+  security(): KernelSecurity;
+  /** What is around us; never throws. */
+  host(): Promise<Host>;
   /** @returns undefined when this kernel cannot be live-patched at all. */
   livePatches(): LivePatch[] | undefined;
   /** Whether a module is loaded, live patch or not. */
   isLoaded(name: string): boolean;
+  /**
+   * The build id note of a loaded module, lower-case hex: its name may be that of another version's code.
+   * @returns undefined when there is no such module, or no note.
+   */
+  buildId(name: string): string | undefined;
+  /** The names of all modules that are loaded, or built in. */
+  modules(): string[];
   /** The functions that a live patch replaces; empty when there is no such patch. */
   replacedFunctions(name: string): string[];
   /** Opens the kernel log at its end. */
@@ -51,8 +64,12 @@ export function linuxKernel(root = '/'): Kernel {
   return {
     machine: () => readMachine(root),
     mode: () => readMode(root),
+    security: () => readSecurity(root),
+    host: () => readHost(process.env),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
+    buildId: (name) => moduleBuildId(root, name),
+    modules: () => loadedModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
     openLog: () => openLog(root),
     insert: (fd) => insertModule(fd),

@@ -36,7 +36,7 @@ function readRecords(fd: number): string[] {
     } catch (error) {
       if (hasErrno(error, 'EAGAIN')) return lines;
       // Records were overwritten before we came to them; go on with the next one that is there.
-      if (!hasErrno(error, 'EPIPE')) return lines;
+      if (!hasErrno(error, 'EPIPE')) throw error;
     }
   }
 }
@@ -56,7 +56,8 @@ export function findBug(
   module: string,
   functions: readonly string[],
 ): string[] | undefined {
-  const culprits = [`[${module}]`, ...functions.map((name) => `${name}+0x`)];
+  // A kernel may print a module's build id beside its name (CONFIG_STACKTRACE_BUILD_ID).
+  const culprits = [`[${module}]`, `[${module} `, ...functions.map((name) => `${name}+0x`)];
   for (const [index, line] of lines.entries()) {
     if (!BUG.test(line)) continue;
     const rest = lines.slice(index);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LivepatchError } from '../errors.ts';
@@ -60,6 +60,21 @@ export async function removeModule(root: string, name: string): Promise<void> {
   if (moduleRefcount(root, name) === undefined) return;
   const refusal = free ? await kmod('rmmod', name) : `${name} is still in use`;
   if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw refused('unload', refusal);
+}
+
+/** The names of all modules, those that are built in among them. */
+export function loadedModules(root: string): string[] {
+  const directory = join(root, 'sys/module');
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+/** The section as the module's file had it (kernel/module/sysfs.c, add_notes_attrs). */
+export function moduleBuildId(root: string, name: string): string | undefined {
+  try {
+    return readFileSync(join(root, 'sys/module', name, 'notes/.note.gnu.build-id')).toString('hex');
+  } catch {
+    return undefined;
+  }
 }
 
 /** @returns undefined when no such module is loaded. */

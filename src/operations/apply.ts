@@ -1,44 +1,60 @@
 import { messageOf } from '../errors.ts';
 import { findBug } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
-import type { AppliedPatch, CrashLock, Patch } from '../types.ts';
+import { isUnsettled } from '../patch/crash-guard.ts';
+import { sameSeries } from '../patch/life-cycle.ts';
+import type { CrashLock, Patch } from '../types.ts';
 import { look, reach } from './reach.ts';
 import type { Run } from './world.ts';
 
 /**
  * Puts a verified patch into the running kernel: lock, insert, wait for the transition.
  * @param lock goes to disk before the kernel is touched, so that a boot that finds it knows where the machine died.
+ * @param inTheWay the kernel holds another version under this very name, which has to go first.
  * @throws LivepatchError `kernel-refused`, `transition`; the patch is then out of the kernel again, whatever it
- * replaced still stands, and there is no lock.
+ * replaced still stands unless it was in the way, and there is no lock but what an earlier crash left.
  */
-export async function apply(run: Run, patch: Patch, lock: CrashLock): Promise<void> {
+export async function apply(run: Run, patch: Patch, lock: CrashLock, inTheWay: boolean): Promise<void> {
   const { kernel, store } = run;
+  const earlier = store.locks.read(lock.module, lock.version);
   store.locks.write(lock);
   try {
+    if (inTheWay) await reach(run, 'gone', lock.module);
     await reach(run, 'applied', lock.module, async () => {
       using file = store.payloads.forKernel(patch.module);
       await kernel.insert(file.fd);
     });
   } catch (error) {
     await reach(run, 'gone', lock.module);
-    store.locks.lift(lock.module, lock.version);
+    // A crash of another boot is not forgotten because the kernel refused this time.
+    if (earlier === undefined || earlier.bootId === lock.bootId) store.locks.lift(lock.module, lock.version);
+    else store.locks.write(earlier);
     throw error;
   }
 }
 
 /**
- * Unloads the module that was replaced. The new patch stands whether or not that can be done: what is left over is
- * shown, no failure.
+ * Unloads what the patch replaced: the modules of its series that the kernel has taken out of use. The new patch
+ * stands whether or not that can be done: what is left over is shown, no failure.
  */
-export async function retire(run: Run, previous: AppliedPatch | undefined, module: string): Promise<void> {
-  if (previous === undefined || previous.module === module) return;
-  // One that the kernel did not take out of use by itself is in use still.
-  if (!['left-over', 'disabled'].includes(look(run, previous.module))) return;
-  try {
-    await run.kernel.remove(previous.module);
-    run.progress(`unloaded ${previous.module}, which was replaced`);
-  } catch (error) {
-    run.progress(`${previous.module}, which was replaced, stays loaded: ${messageOf(error)}`);
+export async function retire(run: Run, module: string): Promise<void> {
+  const others = run.kernel.modules().filter((name) => name !== module && sameSeries(name, module));
+  for (const other of others) {
+    // One that the kernel did not take out of use by itself is in use still.
+    if (!['left-over', 'disabled'].includes(look(run, other))) continue;
+    try {
+      await run.kernel.remove(other);
+      run.progress(`unloaded ${other}, which was replaced`);
+    } catch (error) {
+      run.progress(`${other}, which was replaced, stays loaded: ${messageOf(error)}`);
+    }
+  }
+}
+
+/** Lifts every lock of this boot that no bug keeps: the machine has outlived what they were written for. */
+export function liftAll({ machine, store }: Pick<Run, 'machine' | 'store'>): void {
+  for (const lock of store.locks.all()) {
+    if (isUnsettled(lock, machine)) store.locks.lift(lock.module, lock.version);
   }
 }
 
@@ -53,7 +69,7 @@ export async function watch(run: Run, lock: CrashLock, spoken: () => string[] | 
   run.progress(`watching the kernel for ${LIMITS.kernel.settleTime / 1000} s`);
   await run.sleep(LIMITS.kernel.settleTime);
   const trace = findBug(spoken() ?? [], lock.module, kernel.replacedFunctions(lock.module));
-  if (trace === undefined) store.locks.lift(lock.module, lock.version);
+  if (trace === undefined) liftAll(run);
   else store.locks.write({ ...lock, trace });
   return trace !== undefined;
 }

@@ -1,12 +1,21 @@
 import { LivepatchError, messageOf } from '../errors.ts';
+import type { KernelLog } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
+import { sameCode } from '../patch/life-cycle.ts';
 import { type Candidate, decide, hold } from '../patch/policy.ts';
-import type { AppliedPatch, Decision, Hold, Patch, Remembered } from '../types.ts';
+import type { AppliedPatch, CrashLock, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, retire, watch } from './apply.ts';
+import { noteFailure } from './note.ts';
+import { openPayload } from './open-payload.ts';
+import { look } from './reach.ts';
 import type { Run } from './world.ts';
 
 /** What a run came to. */
-export type Outcome = Exclude<Decision, { action: 'apply' }> | { action: 'applied'; patch: AppliedPatch };
+export type Outcome =
+  | Exclude<Decision, { action: 'apply' }>
+  | { action: 'applied'; patch: AppliedPatch }
+  /** Only the timer's and the boot's run: it is not time yet, or there is nothing to do on this machine. */
+  | { action: 'keep'; why: 'not-due' | 'not-enabled' };
 
 /** A patch that may be due, and how to get hold of it, verified. */
 export interface Prospect extends Candidate {
@@ -25,44 +34,94 @@ export async function carryOut(
   prospect: Prospect | undefined,
 ): Promise<Outcome> {
   const decision = decide(situation(run, remembered, prospect));
-  if (prospect === undefined || decision.action !== 'apply') {
-    const held = decision.action === 'hold' ? decision.hold : undefined;
-    run.store.record.write({ ...remembered, held, failure: undefined });
-    return decision as Outcome;
-  }
+  if (prospect === undefined || decision.action !== 'apply')
+    return leave(run, remembered, decision as Outcome);
+  using log = run.kernel.openLog();
+  let patch: Patch;
+  let lock: CrashLock;
   try {
-    const patch = await prospect.open();
-    if (run.mode.apply) return await bring(run, remembered, prospect, patch, decision.attempt);
-    const held = heldByMode(run, prospect);
-    run.store.record.write({ ...remembered, held, failure: undefined });
-    return { action: 'hold', hold: held };
+    patch = await prospect.open();
+    if (!run.mode.apply) {
+      return leave(run, remembered, { action: 'hold', hold: heldByMode(run, prospect) });
+    }
+    lock = lockFor(run, patch, decision.attempt);
+    // Only what the kernel says from here on is about this patch.
+    log.read();
+    await insert(run, remembered, patch, lock, log);
   } catch (error) {
-    if (error instanceof LivepatchError && error.code === 'kernel-bug') throw error;
-    run.store.record.write({ ...remembered, held: undefined, failure: failureOf(run, prospect, error) });
+    rememberFailure(run, remembered, prospect, error);
+    throw error;
+  }
+  // Awaited here, for the log is closed at the end of this function.
+  return await confirm(run, remembered, prospect, patch, lock, log);
+}
+
+function leave({ store }: Run, remembered: Remembered, outcome: Outcome): Outcome {
+  const held = outcome.action === 'hold' ? outcome.hold : undefined;
+  store.record.write({ ...remembered, held, failure: undefined });
+  if (held !== undefined) {
+    store.events.add({ what: 'held', version: held.version, why: held.why, message: held.message });
+  }
+  return outcome;
+}
+
+/**
+ * Into the kernel. A module's name holds only the major version, so that one minor version has to leave before another
+ * can come; it is put back when the other one fails.
+ */
+async function insert(
+  run: Run,
+  remembered: Remembered,
+  patch: Patch,
+  lock: CrashLock,
+  log: KernelLog,
+): Promise<void> {
+  const before = remembered.patch;
+  const inTheWay = !sameCode(run.kernel.buildId(lock.module), patch.buildId);
+  const stood = inTheWay && look(run, lock.module) === 'applied';
+  try {
+    await apply(run, patch, lock, inTheWay);
+  } catch (error) {
+    if (stood && before?.module === lock.module) await putBack(run, remembered, before, log);
     throw error;
   }
 }
 
-/** Into the kernel, onto the record, and under watch. */
-async function bring(
+async function putBack(
+  run: Run,
+  { advice }: Remembered,
+  before: AppliedPatch,
+  log: KernelLog,
+): Promise<void> {
+  if (advice?.blocklist?.patches?.includes(before.version)) return;
+  run.progress(`putting patch ${before.version} back`);
+  try {
+    const patch = await openPayload(run, run.machine, run.config, before.sha256, advice?.blocklist);
+    const lock = lockFor(run, patch, 1);
+    await apply(run, patch, lock, false);
+    await watch(run, lock, log.read);
+  } catch (error) {
+    run.progress(`patch ${before.version} could not be put back: ${messageOf(error)}`);
+  }
+}
+
+/** Onto the record, and under watch. */
+async function confirm(
   run: Run,
   remembered: Remembered,
-  prospect: Prospect,
+  { sha256 }: Prospect,
   patch: Patch,
-  attempt: number,
+  lock: CrashLock,
+  log: KernelLog,
 ): Promise<Outcome> {
-  const { kernel, machine, store } = run;
+  const { machine, store } = run;
   const { module, releasedAt, fixes, version } = patch.metadata;
-  const at = run.now().toISOString();
-  using log = kernel.openLog();
-  const lock = { module, version, kernel: machine.kernel, bootId: machine.bootId, at, attempt };
-  await apply(run, patch, lock);
-
+  const appliedAt = run.now();
   const applied: AppliedPatch = {
-    ...{ version, module, releasedAt, fixes },
+    ...{ version, module, releasedAt, fixes, sha256, buildId: patch.buildId },
     kernel: machine.kernel,
-    sha256: prospect.sha256,
-    appliedAt: run.now().toISOString(),
+    appliedAt: appliedAt.toISOString(),
+    transitionSeconds: Math.max(0, (appliedAt.getTime() - Date.parse(lock.at)) / 1000),
     bootId: machine.bootId,
   };
   const now: Remembered = {
@@ -73,14 +132,30 @@ async function bring(
     reverted: undefined,
   };
   store.record.write(now);
-  store.payloads.keepOnly(prospect.sha256);
-  await retire(run, remembered.patch, module);
+  store.payloads.keepOnly(sha256);
+  store.events.add({ what: 'applied', version, replaced: replacedBy(applied, remembered.patch) });
+  await retire(run, module);
 
   if (await watch(run, lock, log.read)) {
     store.record.write({ ...now, patch: { ...applied, bug: true } });
-    throw kernelBug(version, store.locks.pathOf(module, version));
+    const bug = kernelBug(version, store.locks.pathOf(module, version));
+    noteFailure(run, version, bug);
+    throw bug;
   }
   return { action: 'applied', patch: applied };
+}
+
+/** The patch that stood in this kernel since this boot, if another one did. */
+function replacedBy(
+  { bootId, version }: AppliedPatch,
+  previous: AppliedPatch | undefined,
+): string | undefined {
+  return previous?.bootId === bootId && previous.version !== version ? previous.version : undefined;
+}
+
+function lockFor(run: Run, { metadata: { module, version } }: Patch, attempt: number): CrashLock {
+  const { bootId, kernel } = run.machine;
+  return { module, version, kernel, bootId, at: run.now().toISOString(), attempt };
 }
 
 function situation(
@@ -112,9 +187,16 @@ function heldByMode({ mode }: Run, candidate: Candidate): Hold {
   );
 }
 
-function failureOf(run: Run, { version }: Candidate, error: unknown): Remembered['failure'] {
+/** A disk that does not take this must not hide what went wrong first. */
+function rememberFailure(run: Run, remembered: Remembered, { version }: Candidate, error: unknown): void {
+  noteFailure(run, version, error);
   const code = error instanceof LivepatchError ? error.code : 'general';
-  return { at: run.now().toISOString(), version, code, message: messageOf(error) };
+  const failure = { at: run.now().toISOString(), version, code, message: messageOf(error) };
+  try {
+    run.store.record.write({ ...remembered, held: undefined, failure });
+  } catch (unwritten) {
+    run.progress(messageOf(unwritten));
+  }
 }
 
 function kernelBug(version: string, lock: string): LivepatchError {

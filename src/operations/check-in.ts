@@ -5,6 +5,7 @@ import type { Server } from '../remote/server.ts';
 import { patchStateOf } from '../report/patch-state.ts';
 import type { Secret } from '../secret.ts';
 import type { Answer, Config, Machine, Remembered } from '../types.ts';
+import { noteDenial } from './note.ts';
 import type { World } from './world.ts';
 
 /**
@@ -30,12 +31,13 @@ export async function checkIn(
     const after: Remembered = {
       ...before,
       lastCheck: { at },
-      lastGoodCheck: { at, serial: answer.serial, issuedAt: answer.issuedAt },
+      lastGoodCheck: { at, serial: answer.serial, issuedAt: answer.issuedAt, kernel: machine.kernel },
       advice: answer.advice ?? before.advice,
     };
     world.store.record.write(after);
     return after;
   } catch (error) {
+    noteDenial(world, error);
     const failure = during('livepatch check failed', error);
     const lastCheck = { at: world.now().toISOString(), error: failure.message };
     world.store.record.write({ ...before, lastCheck });
@@ -73,7 +75,7 @@ function warnOfClock(world: World, { issuedAt }: Answer): void {
   const skew = Date.parse(issuedAt) - world.now().getTime();
   if (Math.abs(skew) <= LIMITS.network.clockSkew) return;
   const minutes = Math.round(Math.abs(skew) / 60_000);
-  world.progress(
+  world.warn(
     `the server's clock is ${minutes} minutes ${skew > 0 ? 'ahead of' : 'behind'} ours: check this machine's clock`,
   );
 }

@@ -1,14 +1,34 @@
+import { LivepatchError, messageOf } from '../errors.ts';
 import { warningsOf } from '../remote/warnings.ts';
 import type { World } from './world.ts';
 
 /**
- * Changes the configuration: all of the given keys, or none.
+ * Changes the configuration: all of the given keys, or none. On an enabled machine another server is asked a question
+ * first, without a token: an address that does not work would leave the machine unpatched, and nobody would notice.
  * @param changes value by key; an empty value puts the default back.
- * @throws LivepatchError `config`, `busy`, `storage`
+ * @throws LivepatchError `config`, `busy`, `storage`, and as server.ts says for a server that does not answer.
  */
 export async function configure(world: World, changes: Record<string, string>): Promise<void> {
-  const { config, lock } = world.store;
-  using _lock = await lock('config');
-  config.update(changes);
-  for (const warning of warningsOf(config.read())) world.progress(`warning: ${warning}`);
+  const { store } = world;
+  using _lock = await store.lock('config');
+  if ('remote-server' in changes) await requireAnswer(world, changes);
+  store.config.update(changes);
+  store.events.add({ what: 'configured', keys: Object.keys(changes) });
+  for (const warning of warningsOf(store.config.read())) world.warn(warning);
+}
+
+async function requireAnswer({ connect, kernel, progress, store }: World, changes: Record<string, string>) {
+  const config = store.config.preview(changes);
+  if (!store.token.exists() || !kernel.mode().contact) return;
+  progress(`asking ${config.remoteServer.origin}`);
+  try {
+    await (await connect(config)).support(kernel.machine());
+  } catch (error) {
+    const failure = error instanceof LivepatchError ? error : undefined;
+    throw new LivepatchError(
+      failure?.code ?? 'general',
+      `config update aborted: remote-server: ${messageOf(error)}`,
+      { ...(failure?.hint === undefined ? {} : { hint: failure.hint }), cause: failure?.cause ?? error },
+    );
+  }
 }

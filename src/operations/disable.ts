@@ -1,6 +1,8 @@
 import { messageOf } from '../errors.ts';
 import type { Secret } from '../secret.ts';
+import { liftAll } from './apply.ts';
 import { reach } from './reach.ts';
+import { recover } from './recover.ts';
 import type { World } from './world.ts';
 
 /** What became of the machine: whose token was removed, what still patches its kernel, whether the server knows. */
@@ -14,7 +16,7 @@ export interface Disabled {
 }
 
 /**
- * Ends it: tells the server if it can be reached, removes token and payloads. Applied patches stay in the kernel,
+ * Ends it: removes token and payloads, tells the server if it can be reached. Applied patches stay in the kernel,
  * for a security fix does not vanish with a subscription, unless `unpatch` takes them out live.
  * @throws LivepatchError `busy`, `storage`; `transition` or `kernel-refused` when the kernel does not let go of the
  * patch, and then the machine stays enabled.
@@ -22,18 +24,26 @@ export interface Disabled {
 export async function disable(world: World, options: { unpatch: boolean }): Promise<Disabled> {
   const { store } = world;
   using _lock = await store.lock('disable');
+  // Nothing that is broken may keep a machine from being disabled.
+  await recover(world).catch((error) => world.progress(messageOf(error)));
   const { patch } = store.record.read();
   const inKernel =
     patch !== undefined && (world.kernel.livePatches() ?? []).some(({ name }) => name === patch.module);
   // First, so that a kernel that does not let go leaves everything as it was.
-  if (options.unpatch && patch !== undefined) await reach(world, 'gone', patch.module);
+  if (options.unpatch && patch !== undefined) {
+    await reach(world, 'gone', patch.module);
+    liftAll({ store, machine: world.kernel.machine() });
+    if (inKernel) store.events.add({ what: 'reverted', version: patch.version });
+  }
   const stays = inKernel && !options.unpatch ? patch : undefined;
 
   const machineToken = store.token.read();
-  const serverNotTold = machineToken === undefined ? undefined : await tellServer(world, machineToken);
+  // Before the server is told: a token that only we still believe in would fail every refresh to come.
   store.token.remove();
   store.payloads.keepOnly(undefined);
   store.record.write({ patch: stays });
+  const serverNotTold = machineToken === undefined ? undefined : await tellServer(world, machineToken);
+  if (machineToken !== undefined) store.events.add({ what: 'disabled' });
   return { machineToken, stillPatched: stays?.version, serverNotTold };
 }
 

@@ -3,6 +3,7 @@ import type { Server } from '../remote/server.ts';
 import { warningsOf } from '../remote/warnings.ts';
 import type { Secret } from '../secret.ts';
 import type { Outcome } from './carry-out.ts';
+import { noteDenial } from './note.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
 import type { Run, World } from './world.ts';
@@ -23,12 +24,13 @@ export async function enable(world: World, authToken: Secret): Promise<Enabled> 
   if (run.store.token.exists()) throw alreadyEnabled();
   if (!run.mode.contact) throw heldBack(run);
   const server = await run.connect(run.config);
-  for (const warning of warningsOf(run.config)) run.progress(`warning: ${warning}`);
+  for (const warning of warningsOf(run.config)) run.warn(warning);
   run.progress(`registering with ${run.config.remoteServer.origin}`);
   await requireSupport(run, server);
   const machineToken = await register(run, server, authToken);
   forgetTheLastLife(run);
   run.store.token.write(machineToken);
+  run.store.events.add({ what: 'enabled' });
   const first = await update(run, machineToken).catch((error) => during('the first refresh failed', error));
   return { machineToken, first };
 }
@@ -44,10 +46,11 @@ async function requireSupport({ kernel, machine }: Run, server: Server): Promise
     throw unsupported(`${machine.kernel} on ${machine.architecture} is not covered`);
 }
 
-async function register({ machine }: Run, server: Server, authToken: Secret): Promise<Secret> {
+async function register(run: Run, server: Server, authToken: Secret): Promise<Secret> {
   try {
-    return await server.register(machine, authToken);
+    return await server.register(run.machine, authToken);
   } catch (error) {
+    noteDenial(run, error);
     throw during('failed to register client', error);
   }
 }

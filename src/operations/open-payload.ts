@@ -1,4 +1,4 @@
-import { LivepatchError } from '../errors.ts';
+import { LivepatchError, messageOf } from '../errors.ts';
 import type { Blocklist, Config, Machine, Patch, TrustAnchor } from '../types.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +20,28 @@ export async function openPayload(
     allowSha256: false,
     revoked: { certificates: new Set(blocklist?.certificates), modules: new Set(blocklist?.modules) },
   });
+}
+
+/** A payload that has proved itself. */
+export interface Verified {
+  sha256: string;
+  patch: Patch;
+}
+
+/** Every payload on disk that proves to be for this machine's kernel; of the others a person is told why not. */
+export async function* verifiedPayloads(
+  world: World,
+  machine: Machine,
+  config: Config,
+  blocklist: Blocklist | undefined,
+): AsyncGenerator<Verified> {
+  for (const sha256 of world.store.payloads.all()) {
+    try {
+      yield { sha256, patch: await openPayload(world, machine, config, sha256, blocklist) };
+    } catch (error) {
+      world.progress(`passing over a payload: ${messageOf(error)}`);
+    }
+  }
 }
 
 /**

@@ -1,8 +1,7 @@
-import { messageOf } from '../errors.ts';
 import { compareVersions } from '../patch/version.ts';
-import type { Patch, Remembered } from '../types.ts';
+import type { Remembered } from '../types.ts';
 import { carryOut, type Outcome, type Prospect } from './carry-out.ts';
-import { openPayload } from './open-payload.ts';
+import { openPayload, type Verified, verifiedPayloads } from './open-payload.ts';
 import type { Run } from './world.ts';
 
 /**
@@ -12,39 +11,29 @@ import type { Run } from './world.ts';
  */
 export async function reapply(run: Run): Promise<Outcome> {
   const remembered = run.store.record.read();
-  return carryOut(run, remembered, (await fromRecord(run, remembered)) ?? (await fromDisk(run, remembered)));
+  return carryOut(run, remembered, await onDisk(run, remembered));
 }
 
-async function fromRecord(run: Run, remembered: Remembered): Promise<Prospect | undefined> {
+/** What is due as long as nobody offers anything newer: the patch that is remembered, or else the newest on disk. */
+export async function onDisk(run: Run, remembered: Remembered): Promise<Prospect | undefined> {
   const { advice, patch } = remembered;
-  if (patch === undefined || patch.kernel !== run.machine.kernel) return undefined;
-  const { sha256 } = patch;
-  if (!run.store.payloads.has(sha256)) return undefined;
-  return { ...patch, open: () => openPayload(run, run.machine, run.config, sha256, advice?.blocklist) };
+  if (patch === undefined) return newest(run, remembered);
+  if (patch.kernel !== run.machine.kernel || !run.store.payloads.has(patch.sha256)) return undefined;
+  const open = () => openPayload(run, run.machine, run.config, patch.sha256, advice?.blocklist);
+  return { ...patch, open };
 }
 
 /** When the record was lost: the newest payload that proves to be for this kernel. */
-async function fromDisk(run: Run, { advice, patch: applied }: Remembered): Promise<Prospect | undefined> {
-  if (applied !== undefined) return undefined;
-  let newest: { sha256: string; patch: Patch } | undefined;
-  for (const sha256 of run.store.payloads.all()) {
-    try {
-      const patch = await openPayload(run, run.machine, run.config, sha256, advice?.blocklist);
-      if (
-        newest === undefined ||
-        compareVersions(patch.metadata.version, newest.patch.metadata.version) > 0
-      ) {
-        newest = { sha256, patch };
-      }
-    } catch (error) {
-      run.progress(`passing over a payload: ${messageOf(error)}`);
-    }
+async function newest(run: Run, { advice }: Remembered): Promise<Prospect | undefined> {
+  let found: Verified | undefined;
+  for await (const other of verifiedPayloads(run, run.machine, run.config, advice?.blocklist)) {
+    if (found === undefined || isNewer(other, found)) found = other;
   }
-  return (
-    newest && {
-      ...newest.patch.metadata,
-      sha256: newest.sha256,
-      open: async () => (newest as { patch: Patch }).patch,
-    }
-  );
+  if (found === undefined) return undefined;
+  const { patch, sha256 } = found;
+  return { ...patch.metadata, sha256, open: async () => patch };
+}
+
+function isNewer(one: Verified, other: Verified): boolean {
+  return compareVersions(one.patch.metadata.version, other.patch.metadata.version) > 0;
 }

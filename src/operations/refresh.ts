@@ -1,14 +1,17 @@
 import { LivepatchError, messageOf } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Outcome } from './carry-out.ts';
 import { notEnabled } from './not-enabled.ts';
 import { reapply } from './reapply.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
-import type { World } from './world.ts';
+import type { Run, World } from './world.ts';
 
 export interface RefreshOptions {
   /** The machine has just booted: first apply again what is on disk, without the network. */
   boot?: boolean;
+  /** A timer calls, whether or not a check is due. */
+  timer?: boolean;
   /** The administrator's word that what is blocked on this machine is to be tried again. */
   retryBlocked?: boolean;
 }
@@ -26,10 +29,30 @@ export async function refresh(world: World, options: RefreshOptions = {}): Promi
 
   using run = await startRun(world, 'refresh', options);
   const token = world.store.token.read();
-  if (token === undefined) throw notEnabled();
+  if (token === undefined) {
+    // The timer and the boot service are there on every machine: no failure of theirs.
+    if (options.timer || options.boot) return { action: 'keep', why: 'not-enabled' };
+    throw notEnabled();
+  }
+  if (options.timer && !isDue(run)) return { action: 'keep', why: 'not-due' };
   if (!boot) return update(run, token);
   const reapplied = await reapply(run);
-  return mode.contact ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+  // The boot is no person who asks: without automatic checks, there is none now either.
+  const automatic = run.config.checkInterval !== undefined;
+  return mode.contact && automatic ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+}
+
+/**
+ * Whether the timer's run has to check: not when automatic checks are off, nor sooner after a good check than the
+ * check-interval, less what a timer may come early by its randomised delay.
+ */
+function isDue({ config, now, store }: Run): boolean {
+  if (config.checkInterval === undefined) return false;
+  const last = store.record.read().lastGoodCheck;
+  if (last === undefined) return true;
+  const age = now().getTime() - Date.parse(last.at);
+  // A clock that was set back must not keep us from checking for years.
+  return age < 0 || age >= config.checkInterval - LIMITS.operations.timerSlack;
 }
 
 async function afterBoot(world: World, reapplied: Outcome, check: () => Promise<Outcome>): Promise<Outcome> {

@@ -1,4 +1,5 @@
 import { LivepatchError } from '../errors.ts';
+import { liftAll } from './apply.ts';
 import { look, reach } from './reach.ts';
 import { startRun } from './start-run.ts';
 import type { World } from './world.ts';
@@ -18,6 +19,8 @@ export async function revert(world: World): Promise<string> {
     throw new LivepatchError('general', 'there is no live patch of ours in the kernel');
   }
   await reach(run, 'gone', patch.module);
+  liftAll(run);
   run.store.record.write({ ...remembered, reverted: patch.version });
+  run.store.events.add({ what: 'reverted', version: patch.version });
   return patch.version;
 }

@@ -1,10 +1,11 @@
+import { recover } from './recover.ts';
 import type { Run, World } from './world.ts';
 
 /** A run that holds the lock until it is disposed of. */
 export type LockedRun = Run & Disposable;
 
 /**
- * Takes the run lock, and reads what the whole run goes by.
+ * Takes the run lock, sets the record right, and reads what the whole run goes by.
  * @param who the command, for whoever meets the lock.
  * @throws LivepatchError `busy`, `storage`, `config`
  */
@@ -15,6 +16,7 @@ export async function startRun(
 ): Promise<LockedRun> {
   const lock = await world.store.lock(who);
   try {
+    await recover(world);
     return {
       ...world,
       machine: world.kernel.machine(),

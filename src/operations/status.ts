@@ -1,19 +1,49 @@
+import { messageOf } from '../errors.ts';
+import { sameCode, sameSeries } from '../patch/life-cycle.ts';
 import { type StatusDocument, statusDocument } from '../report/document.ts';
+import type { Remembered } from '../types.ts';
 import { notEnabled } from './not-enabled.ts';
 import type { QuickWorld } from './world.ts';
 
 /**
  * What is known of this machine, without asking anybody. Works for those who are not root; never waits.
- * @throws LivepatchError `not-enabled`, `storage`
+ * @param options.showSecrets with the machine token, which only root can read.
+ * @throws LivepatchError `not-enabled`, and with `showSecrets` `storage`
  */
-export function status(world: QuickWorld): StatusDocument {
+export function status(world: QuickWorld, options: { showSecrets?: boolean } = {}): StatusDocument {
   const { kernel, store } = world;
   if (!store.token.exists()) throw notEnabled();
+  const { recordError, remembered } = recall(world);
   return statusDocument({
     clientVersion: world.clientVersion,
     machine: kernel.machine(),
     livePatches: kernel.livePatches() ?? [],
-    remembered: store.record.read(),
+    remembered,
+    others: othersThan(remembered.patch?.module, world),
+    recordError,
+    machineToken: options.showSecrets ? store.token.read() : undefined,
     now: world.now(),
   });
+}
+
+/** What the kernel says is worth showing even when nothing can be remembered. */
+function recall({ kernel, store }: QuickWorld): { remembered: Remembered; recordError: string | undefined } {
+  try {
+    const remembered = store.record.read();
+    const { patch } = remembered;
+    // Of another version under the same name, which a run that was killed left there, nothing is known.
+    const isOther = patch !== undefined && !sameCode(kernel.buildId(patch.module), patch.buildId);
+    return { remembered: isOther ? { ...remembered, patch: undefined } : remembered, recordError: undefined };
+  } catch (error) {
+    return { remembered: {}, recordError: messageOf(error) };
+  }
+}
+
+/** Live patches besides ours, and modules of our series that are loaded and patch nothing any more. */
+function othersThan(module: string | undefined, { kernel }: QuickWorld): string[] {
+  const livePatches = (kernel.livePatches() ?? []).map(({ name }) => name);
+  const series = kernel.modules().filter((name) => module !== undefined && sameSeries(name, module));
+  return [...new Set([...livePatches, ...series])].filter(
+    (name) => name !== module || !livePatches.includes(name),
+  );
 }

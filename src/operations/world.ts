@@ -14,6 +14,8 @@ export interface World {
   sleep(milliseconds: number): Promise<void>;
   /** Tells a person what is being done; present tense, no secret, no full stop. */
   progress(step: string): void;
+  /** Tells a person what did not fail and still should be known. */
+  warn(text: string): void;
   /** How many bytes of a download have come, of how many; for a progress bar. Called with every chunk. */
   transferred?(received: number, total: number): void;
 }

@@ -16,6 +16,11 @@ export type Ruling =
 /** One more try after a first crash, and then no more. */
 const MOST_ATTEMPTS = 2;
 
+/** Whether a lock is of this boot, and nothing was found against the patch: our own process died, or is at work. */
+export function isUnsettled(lock: CrashLock, machine: { bootId: string }): boolean {
+  return lock.bootId === machine.bootId && lock.trace === undefined;
+}
+
 /**
  * @param lock of this very module and version, if any.
  * @param cleanSeconds how long the machine has to be up before the one further try.

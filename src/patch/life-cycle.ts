@@ -63,6 +63,11 @@ export function standingOf(
   return livePatches.every(({ name }) => isOurs(name)) ? 'absent' : 'another-vendors';
 }
 
+/** Whether two build ids may be of the same code; where one is not known, the name has to do. */
+export function sameCode(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
+}
+
 /**
  * Whether two modules belong to one series: the field names a patch after its kernel and its major version,
  * `lkp_Ubuntu_6_8_0_1047_50_aws_121`, so that ours are known even when nothing is remembered.

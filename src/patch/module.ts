@@ -12,6 +12,8 @@ export interface ModuleFile {
   vermagic: string;
   /** The kernel release it was built for: the first word of the vermagic. */
   release: string;
+  /** Its build id note, lower-case hex, where the linker wrote one; the kernel shows it of a module that is loaded. */
+  buildId: string | undefined;
 }
 
 /** e_machine and byte order, of elf(5). */
@@ -20,7 +22,7 @@ const ARCHITECTURES: Readonly<Record<number, { name: Architecture; littleEndian:
   62: { name: 'amd64', littleEndian: true },
   183: { name: 'arm64', littleEndian: true },
 };
-const MAGIC = Buffer.from('\x7fELF', 'latin1');
+const MAGIC = Buffer.from('\x7fELF');
 const ELFCLASS64 = 2;
 const ELFDATA2LSB = 1;
 const ELFDATA2MSB = 2;
@@ -55,7 +57,9 @@ export function readModule(content: Uint8Array): ModuleFile {
   const name = readOwnName(theOnly(sections, '.gnu.linkonce.this_module'));
   if (info.name !== name) throw invalid('it has two different names');
   const [release = ''] = info.vermagic.split(' ');
-  return { name, architecture, livepatch: info.livepatch === 'Y', vermagic: info.vermagic, release };
+  const note = sections.find((section) => section.name === '.note.gnu.build-id');
+  const buildId = note && Buffer.from(note.content).toString('hex');
+  return { name, architecture, livepatch: info.livepatch === 'Y', vermagic: info.vermagic, release, buildId };
 }
 
 function readSections(content: Uint8Array): { architecture: Architecture; sections: Section[] } {
@@ -147,7 +151,7 @@ function readOwnName(thisModule: Uint8Array): string {
 /** A string that must end within `bytes`. */
 function readString(bytes: Uint8Array, start: number): string {
   const end = bytes.indexOf(0, start);
-  if (start >= bytes.length || end === -1) throw invalid('a string in it has no end');
+  if (end === -1) throw invalid('a string in it has no end');
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
 

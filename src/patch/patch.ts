@@ -37,7 +37,13 @@ export async function openPatch(
 ): Promise<Patch> {
   const { metadata, file, signed, module } = await provePatch(archive, trust, {});
   matchMachine(metadata, module, machine);
-  return { metadata, module: file, digest: signed.digest, signer: signed.signer };
+  return {
+    metadata,
+    module: file,
+    buildId: module.buildId,
+    digest: signed.digest,
+    signer: signed.signer,
+  };
 }
 
 /**

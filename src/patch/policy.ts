@@ -9,7 +9,7 @@ import type {
   Machine,
   Offer,
 } from '../types.ts';
-import { ruleOn } from './crash-guard.ts';
+import { isUnsettled, ruleOn } from './crash-guard.ts';
 import { compareVersions } from './version.ts';
 
 /** A patch that may be due: what the server offers, or what is on disk at boot. */
@@ -62,13 +62,14 @@ export function hold(candidate: Candidate, why: HoldReason, message: string): Ho
   return { version: candidate.version, why, message, missed };
 }
 
-/** The kernel holds this very patch, and says so itself. */
-function stands(candidate: Candidate, { applied, livePatches, machine }: Situation): boolean {
+/** The kernel holds this very patch, and says so itself; and it has settled, or else it is to be gone on with. */
+function stands({ version }: Candidate, { applied, livePatches, locks, machine }: Situation): boolean {
   if (applied === undefined || applied.bootId !== machine.bootId) return false;
+  if (locks.some((lock) => lock.module === applied.module && isUnsettled(lock, machine))) return false;
   const inKernel = livePatches.some(
     ({ name, enabled, inTransition }) => name === applied.module && enabled && !inTransition,
   );
-  return inKernel && applied.version === candidate.version;
+  return inKernel && applied.version === version;
 }
 
 function blocklisted({ version }: Candidate, { blocklist }: Situation): ReturnType<Rule> {
@@ -98,24 +99,27 @@ function tooNew({ releasedAt, version }: Candidate, { config }: Situation): Retu
 
 function tooYoung({ releasedAt, version }: Candidate, { config, now }: Situation): ReturnType<Rule> {
   const due = new Date(Date.parse(releasedAt) + config.patchDelay);
-  if (due <= now) return undefined;
+  // Without a delay the clock has no say: one that was set back must not hold a fix back.
+  if (config.patchDelay === 0 || due <= now) return undefined;
   return ['patch-delay', `patch ${version} waits for its patch-delay until ${due.toISOString()}`];
 }
 
 function crashed({ version }: Candidate, situation: Situation): ReturnType<Rule> {
   const { cleanSeconds, locks, machine, retryBlocked } = situation;
   if (retryBlocked) return undefined;
-  const ruling = ruleOn(lockOf(version, locks, machine.kernel), machine, cleanSeconds);
-  if (ruling.ruling === 'go') return undefined;
+  const lock = lockOf(version, locks, machine.kernel);
+  const ruling = ruleOn(lock, machine, cleanSeconds);
+  if (lock === undefined || ruling.ruling === 'go') return undefined;
+  const told = `(its lock is locks/${lock.module}_${version})`;
   if (ruling.ruling === 'not-yet') {
     return [
       'not-yet',
-      `the machine went down while patch ${version} was being applied; it is tried once more after ${ruling.uptimeSeconds / 60} minutes of uptime`,
+      `the machine went down while patch ${version} was being applied; it is tried once more after ${ruling.uptimeSeconds / 60} minutes of uptime ${told}`,
     ];
   }
   return ruling.why === 'crashed'
-    ? ['crashed', `the machine went down twice while patch ${version} was being applied`]
-    : ['kernel-bug', `the kernel found a bug in patch ${version}`];
+    ? ['crashed', `the machine went down twice while patch ${version} was being applied ${told}`]
+    : ['kernel-bug', `the kernel found a bug in patch ${version} ${told}`];
 }
 
 function reverted({ version }: Candidate, situation: Situation): ReturnType<Rule> {

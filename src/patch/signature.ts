@@ -276,5 +276,5 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function refused(message: string, cause?: unknown): LivepatchError {
-  return new LivepatchError('signature', message, cause === undefined ? {} : { cause });
+  return new LivepatchError('signature', message, { cause });
 }

@@ -1,7 +1,7 @@
 import { LivepatchError } from '../errors.ts';
 
 /** `MODULE_SIG_STRING` of include/linux/module_signature.h. */
-const MARKER = Buffer.from('~Module signature appended~\n', 'latin1');
+const MARKER = Buffer.from('~Module signature appended~\n');
 /** `sizeof(struct module_signature)`. */
 const TRAILER_SIZE = 12;
 /** `enum pkey_id_type`: the only one that the kernel still takes. */
@@ -17,10 +17,9 @@ const PKEY_ID_PKCS7 = 2;
  * Throws 'signature' when there is a marker but the trailer is not exactly what sign-file writes.
  */
 export function splitSignedModule(file: Uint8Array): { content: Uint8Array; signature?: Uint8Array } {
-  const markerAt = file.length - MARKER.length;
-  if (markerAt < 0 || !MARKER.equals(file.subarray(markerAt))) return { content: file };
+  if (!MARKER.equals(file.subarray(-MARKER.length))) return { content: file };
 
-  const trailerAt = markerAt - TRAILER_SIZE;
+  const trailerAt = file.length - MARKER.length - TRAILER_SIZE;
   if (trailerAt < 0) throw new LivepatchError('signature', 'the signature trailer is cut short');
   const trailer = new DataView(file.buffer, file.byteOffset + trailerAt, TRAILER_SIZE);
 

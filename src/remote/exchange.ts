@@ -139,6 +139,10 @@ export function refusal(
   { status, headers }: Pick<Response, 'status' | 'headers'>,
   text: string,
 ): LivepatchError {
+  // Only a proxy on the way says so (RFC 9110 section 15.5.8).
+  if (status === 407) {
+    return unreachable(request, Object.assign(new Error('the proxy answered 407'), { code: 'EPROXYAUTH' }));
+  }
   const said = status >= 400 ? withoutToken(request, serversWords(text)) : undefined;
   const reason = said ?? `the server answered ${status}`;
   return new LivepatchError(

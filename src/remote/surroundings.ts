@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { LIMITS } from '../limits.ts';
 
 /** Bounds of sizes and times; see limits.ts. */
-export type NetworkLimits = { [Name in keyof typeof LIMITS.network]: number };
+type NetworkLimits = { [Name in keyof typeof LIMITS.network]: number };
 
 /** What this room needs from outside besides the configuration. Tests hand in shorter limits and pauses. */
 export interface Surroundings {

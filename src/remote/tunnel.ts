@@ -28,38 +28,40 @@ export function agentsThrough(
     proxy.protocol === 'socks5:'
       ? socksTunnel(proxy, target, dialTimeout, signal)
       : httpTunnel(proxy, trust, target, signal);
+  const toServer = (options: RequestOptions) =>
+    within(dialTimeout, async (signal) =>
+      handshake(options as ConnectionOptions, await tunnel(targetOf(options), signal), signal),
+    );
+  const toPlainServer = (options: RequestOptions) =>
+    within(dialTimeout, (signal) => tunnel(targetOf(options), signal));
 
-  const https = new HttpsAgent();
-  https.createConnection = (options, done) => {
-    const signal = AbortSignal.timeout(dialTimeout);
-    tunnel(targetOf(options), signal)
-      .then((socket) => handshake(options as ConnectionOptions, socket, signal))
-      .then(
-        (socket) => done?.(null, socket),
-        (error) => done?.(error, undefined as never),
-      );
-    return undefined;
-  };
   return {
-    http: proxy.protocol === 'socks5:' ? plainThrough(tunnel, dialTimeout) : forwarder(proxy, trust),
-    https,
+    http: proxy.protocol === 'socks5:' ? dialling(new HttpAgent(), toPlainServer) : forwarder(proxy, trust),
+    https: dialling(new HttpsAgent(), toServer),
   };
 }
 
-/** http through SOCKS: the server at the other end of the tunnel, without a handshake. */
-function plainThrough(
-  tunnel: (target: Target, signal: AbortSignal) => Promise<Socket>,
-  dialTimeout: number,
-): HttpAgent {
-  const agent = new HttpAgent();
+/** Has an agent make its connections by `dial`. */
+function dialling<A extends HttpAgent>(agent: A, dial: (options: RequestOptions) => Promise<Socket>): A {
   agent.createConnection = (options, done) => {
-    tunnel(targetOf(options), AbortSignal.timeout(dialTimeout)).then(
+    dial(options).then(
       (socket) => done?.(null, socket),
       (error) => done?.(error, undefined as never),
     );
     return undefined;
   };
   return agent;
+}
+
+/** The clock stops once the connection stands: what is still tied to it then would be cut off in mid-download. */
+async function within<T>(milliseconds: number, dial: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const clock = new AbortController();
+  const timer = setTimeout(() => clock.abort(), milliseconds);
+  try {
+    return await dial(clock.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** http through an HTTP proxy needs no tunnel: the proxy is sent the whole URL (RFC 9112 section 3.2.2). */
@@ -99,7 +101,13 @@ function httpTunnel(proxy: URL, trust: Trust, target: Target, signal: AbortSigna
         statusCode === 200 ? proxyError('EPROXY', 'the proxy spoke into the tunnel') : refused(statusCode),
       );
     });
-    request.once('error', (error) => reject(timedOut(error, signal)));
+    request.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code?.startsWith('HPE_')
+          ? proxyError('EPROXY', 'the proxy does not speak HTTP')
+          : timedOut(error, signal),
+      ),
+    );
     request.end();
   });
 }
@@ -139,14 +147,13 @@ async function socksTunnel(
   } catch (error) {
     socket.destroy();
     // A new error: the library's holds its options, and so the password.
-    throw socksError(error instanceof Error ? error.message : '');
+    throw timedOut(socksError(error instanceof Error ? error.message : ''), signal);
   }
 }
 
 function socksError(message: string): Error {
   if (/authentication|no acceptable/i.test(message))
     return proxyError('EPROXYAUTH', 'the proxy refused the user');
-  if (/timed out/i.test(message)) return proxyError('ETIMEDOUT', 'the proxy did not answer in time');
   const reason = /rejected connection - (\w+)/.exec(message)?.[1];
   if (reason === undefined) return proxyError('EPROXY', 'the proxy does not speak SOCKS 5');
   return proxyError(reason === 'NotAllowed' ? 'EPROXY' : 'EPROXYDOWN', `the proxy answered ${reason}`);

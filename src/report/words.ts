@@ -23,3 +23,14 @@ export function ago(time: Date, now: Date): string {
   const count = Math.floor(seconds / step.seconds);
   return `${count} ${step.unit}${count === 1 ? '' : 's'} ago`;
 }
+
+/** A time as Go prints it, in UTC and without fractions of a second: some callers parse by a fixed pattern. */
+export function wholeSeconds<T extends string | undefined>(time: T): T {
+  return (time === undefined ? time : new Date(time).toISOString().replace(/\.\d+Z$/, 'Z')) as T;
+}
+
+/** The security notice of a patch: `113.1` is LSN-0113-1. Undefined for a version of another form. */
+export function noticeOf(version: string): string | undefined {
+  const [, major, minor] = /^(\d+)\.(\d+)$/.exec(version) ?? [];
+  return major === undefined ? undefined : `LSN-${major.padStart(4, '0')}-${minor}`;
+}

@@ -10,6 +10,8 @@ export interface ConfigFile {
   read(): Config;
   /** Every key with its value as written, or its default. */
   texts(): Record<ConfigKey, string>;
+  /** What `read` would give after these changes. @throws LivepatchError as `update` */
+  preview(changes: Record<string, string>): Config;
   /**
    * Sets several keys at once, all or none; an empty value puts the default back.
    * @throws LivepatchError `config`: `config update aborted: <key>: <reason>`
@@ -29,21 +31,24 @@ export function configFile(path: string): ConfigFile {
         string
       >;
     },
-    update(changes) {
-      const { document } = load();
-      for (const [key, value] of Object.entries(changes)) {
-        if (!isConfigKey(key)) throw aborted(key, 'is not a configuration key');
-        try {
-          CONFIG_KEYS[key].parse(value || CONFIG_KEYS[key].default);
-        } catch (error) {
-          throw aborted(key, messageOf(error));
-        }
-        if (value === '') document.delete(key);
-        else document.set(key, value);
-      }
-      writeAtomic(path, document.toString());
-    },
+    preview: (changes) => parseConfig(textsOf(path, parseFile(path, changed(load(), changes)))),
+    update: (changes) => writeAtomic(path, changed(load(), changes)),
   };
+}
+
+/** The file's text after all of the changes; nothing is written before every one has been understood. */
+function changed({ document }: Parsed, changes: Record<string, string>): string {
+  for (const [key, value] of Object.entries(changes)) {
+    if (!isConfigKey(key)) throw updateAborted(key, 'is not a configuration key');
+    try {
+      CONFIG_KEYS[key].parse(value || CONFIG_KEYS[key].default);
+    } catch (error) {
+      throw updateAborted(key, messageOf(error));
+    }
+    if (value === '') document.delete(key);
+    else document.set(key, value);
+  }
+  return document.toString();
 }
 
 interface Parsed {
@@ -83,7 +88,7 @@ function textsOf(path: string, { document, lines }: Parsed): Partial<Record<Conf
   return texts;
 }
 
-function aborted(key: string, reason: string): LivepatchError {
+function updateAborted(key: string, reason: string): LivepatchError {
   return new LivepatchError('config', `config update aborted: ${key}: ${reason}`, {
     hint: "Nothing was changed. 'canonical-livepatch config' shows all keys.",
   });

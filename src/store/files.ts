@@ -7,12 +7,13 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hasErrno, LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
@@ -43,8 +44,30 @@ export function writeAtomic(path: string, content: string | Uint8Array, mode = P
     renameSync(temporary, path);
     syncDirectory(dirname(path));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw storageError('write', path, error);
+  }
+}
+
+/** Removes what has come to nothing, if it can: that it cannot must not hide why it came to nothing. */
+export function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The next run sweeps it up.
+  }
+}
+
+/**
+ * Removes what runs that were killed left under temporary names; half a token must not lie about for ever. Only for
+ * who holds the run lock.
+ * @throws LivepatchError `storage`
+ */
+export function sweep(directory: string, names: RegExp = /\.[0-9a-f]{12}\.tmp$/): void {
+  try {
+    for (const name of readdirSync(directory)) if (names.test(name)) rmSync(join(directory, name));
+  } catch (error) {
+    throw storageError('clear', directory, error);
   }
 }
 
@@ -116,6 +139,12 @@ export function syncDirectory(path: string): void {
 
 export function storageError(what: string, path: string, cause: unknown): LivepatchError {
   if (cause instanceof LivepatchError) return cause;
+  if (hasErrno(cause, 'EACCES')) {
+    return new LivepatchError('no-permission', `only root may ${what} ${path}`, {
+      hint: "Run it with 'sudo'.",
+      cause,
+    });
+  }
   return new LivepatchError('storage', `cannot ${what} ${path}: ${messageOf(cause)}`, { cause });
 }
 

@@ -4,7 +4,15 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { hasErrno, LivepatchError } from '../errors.ts';
-import { ensureDirectory, isMissing, PRIVATE, remove, storageError, syncDirectory } from './files.ts';
+import {
+  discard,
+  ensureDirectory,
+  isMissing,
+  PRIVATE,
+  remove,
+  storageError,
+  syncDirectory,
+} from './files.ts';
 import { type PrivateFile, privateFile } from './private-file.ts';
 
 /**
@@ -23,6 +31,7 @@ export interface Payloads {
   has(sha256: string): boolean;
   /** The SHA-256 of every payload. */
   all(): string[];
+  /** Opened when the first byte is asked for, for an open file that nobody comes to read would be in the way. */
   read(sha256: string): AsyncIterable<Uint8Array>;
   remove(sha256: string): void;
   /** Removes all but this one, or all. */
@@ -50,7 +59,7 @@ export function payloads(directory: string): Payloads {
         renameSync(partial, pathOf(sha256));
         syncDirectory(directory);
       } catch (error) {
-        rmSync(partial, { force: true });
+        discard(partial);
         throw hasErrno(error, 'ENOSPC') ? noSpace(directory, error) : storageError('write', partial, error);
       }
     },
@@ -70,7 +79,13 @@ export function payloads(directory: string): Payloads {
     all: () =>
       existsSync(directory) ? readdirSync(directory).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [],
     remove: (sha256) => remove(pathOf(sha256)),
-    read: (sha256) => createReadStream(pathOf(sha256), { highWaterMark: PIECE }),
+    async *read(sha256) {
+      try {
+        yield* createReadStream(pathOf(sha256), { highWaterMark: PIECE });
+      } catch (error) {
+        throw storageError('read', pathOf(sha256), error);
+      }
+    },
     keepOnly(sha256) {
       ensureDirectory(directory, 0o700);
       try {

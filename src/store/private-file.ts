@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PRIVATE, storageError } from './files.ts';
+import { discard, PRIVATE, storageError } from './files.ts';
 
 /** An open, read-only descriptor of a file that has no name. */
 export interface PrivateFile extends Disposable {
@@ -29,7 +29,7 @@ export function privateFile(directory: string, bytes: Uint8Array): PrivateFile {
       closeSync(writer);
     }
   } catch (error) {
-    rmSync(path, { force: true });
+    discard(path);
     throw storageError('keep the module for insertion in', directory, error);
   }
 }

@@ -1,8 +1,10 @@
+import { renameSync } from 'node:fs';
+import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { hasErrno, LivepatchError } from '../errors.ts';
 import { AdviceSchema, FixList, KernelVersion, Time, Version } from '../schemas.ts';
 import type { HoldReason, Remembered } from '../types.ts';
-import { PUBLIC, readIfThere, writeAtomic } from './files.ts';
+import { PUBLIC, readIfThere, storageError, syncDirectory, writeAtomic } from './files.ts';
 import type { Paths } from './paths.ts';
 
 /** The form of the record on disk. A later form is refused rather than half understood. */
@@ -23,7 +25,9 @@ const HOLD_REASONS = [
 const RecordSchema = v.object({
   schema: v.literal(SCHEMA),
   lastCheck: v.optional(v.object({ at: Time, error: v.optional(v.string()) })),
-  lastGoodCheck: v.optional(v.object({ at: Time, serial: v.number(), issuedAt: Time })),
+  lastGoodCheck: v.optional(
+    v.object({ at: Time, serial: v.number(), issuedAt: Time, kernel: v.optional(KernelVersion) }),
+  ),
   advice: v.optional(AdviceSchema),
   patch: v.optional(
     v.object({
@@ -31,9 +35,11 @@ const RecordSchema = v.object({
       module: v.string(),
       kernel: KernelVersion,
       sha256: v.string(),
+      buildId: v.optional(v.string()),
       releasedAt: Time,
       fixes: FixList,
       appliedAt: Time,
+      transitionSeconds: v.optional(v.number()),
       bootId: v.string(),
       bug: v.optional(v.boolean()),
     }),
@@ -58,6 +64,12 @@ export interface RecordFile {
    */
   read(): Remembered;
   write(remembered: Remembered): void;
+  /**
+   * Moves a record that cannot be understood out of the way, where a person may still read it.
+   * @returns where to, or undefined when there was no need.
+   * @throws LivepatchError `storage`
+   */
+  setAside(): string | undefined;
 }
 
 export function recordFile(paths: Paths): RecordFile {
@@ -65,6 +77,18 @@ export function recordFile(paths: Paths): RecordFile {
     read() {
       const { path, text } = readableCopy(paths);
       return text === undefined ? {} : parse(path, text);
+    },
+    setAside() {
+      const text = readIfThere(paths.record);
+      if (text === undefined || isUnderstood(text)) return undefined;
+      const aside = `${paths.record}.unreadable`;
+      try {
+        renameSync(paths.record, aside);
+        syncDirectory(dirname(aside));
+      } catch (error) {
+        throw storageError('put aside', paths.record, error);
+      }
+      return aside;
     },
     write(remembered) {
       const text = `${JSON.stringify({ schema: SCHEMA, ...remembered }, null, 2)}\n`;
@@ -74,6 +98,14 @@ export function recordFile(paths: Paths): RecordFile {
       if (remembered.lastCheck !== undefined) writeAtomic(paths.lastCheck, `${remembered.lastCheck.at}\n`);
     },
   };
+}
+
+function isUnderstood(text: string): boolean {
+  try {
+    return v.is(RecordSchema, JSON.parse(text));
+  } catch {
+    return false;
+  }
 }
 
 function readableCopy(paths: Paths): { path: string; text: string | undefined } {
@@ -91,7 +123,7 @@ function parse(path: string, text: string): Remembered {
   } catch (error) {
     const field = v.isValiError(error) ? ` at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : '';
     throw new LivepatchError('storage', `${path} cannot be understood${field}`, {
-      hint: `Move it away; the next 'sudo canonical-livepatch refresh' writes a new one.`,
+      hint: `The next 'sudo canonical-livepatch refresh' puts it aside and begins a new one.`,
       cause: error,
     });
   }

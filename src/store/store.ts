@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CrashLocks, crashLocks } from './crash-locks.ts';
-import { ensureDirectory, isMissing, storageError } from './files.ts';
+import { type Events, events } from './events.ts';
+import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
+import { type StoreHealth, storeHealth } from './health.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
@@ -16,10 +18,15 @@ export interface Store {
   record: RecordFile;
   payloads: Payloads;
   locks: CrashLocks;
+  events: Events;
+  /** Whether what we keep is kept well. */
+  health(): StoreHealth;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
   lock(who: string): Promise<Disposable>;
+  /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
+  sweep(): void;
 }
 
 /** Opens the store; touches nothing on disk until something is asked of it. */
@@ -31,10 +38,16 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     record: recordFile(paths),
     payloads: payloads(paths.patches),
     locks: crashLocks(paths.locks),
+    events: events(paths),
+    health: () => storeHealth(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
     async lock(who) {
       makeDirectories(paths);
       return takeRunLock(paths.runLock, who);
+    },
+    sweep() {
+      for (const directory of [paths.common, paths.data, paths.locks]) sweep(directory);
+      sweep(paths.patches, /^\.|\.partial$/);
     },
   };
 }

@@ -31,12 +31,12 @@ export interface Finding {
   input: Uint8Array;
 }
 
-/** The longest silence of a thread that is not hanging: a round of all targets takes 3 s. */
+/** The longest silence of a thread that is not hanging: it reports after each target's turn of 200 ms. */
 const SILENCE = 30_000;
 
 /**
  * Fuzzes every target in turn, in a thread of its own, so that one that hangs can be told, and ended. Gives what was
- * found, and the last progress; `onProgress` is called after each round.
+ * found, and the last progress; `onProgress` is called after each turn.
  */
 export async function fuzz(order: {
   seed: number;

@@ -92,12 +92,8 @@ do {
     do await fuzz(target, corpus, coverage);
     while (performance.now() < turn);
     progressOf(target).corpus = corpus.length;
+    const memory = process.memoryUsage.rss();
+    send({ kind: 'progress', targets: Object.fromEntries(progress), reached: coverage.reached(), memory });
   }
-  send({
-    kind: 'progress',
-    targets: Object.fromEntries(progress),
-    reached: coverage.reached(),
-    memory: process.memoryUsage.rss(),
-  });
 } while (performance.now() < end);
 coverage.stop();

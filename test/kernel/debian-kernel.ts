@@ -22,9 +22,9 @@ export const cacheDirectory = join(
   'canonical-livepatch',
 );
 
-/** The stock Debian kernel that test/setup.sh unpacked. Throws when it has not. */
-export function debianKernel(): KernelTree {
-  const release = currentRelease();
+/** The stock Debian kernel that test/setup.sh unpacked, or the one before it, without headers. Throws when it has not. */
+export function debianKernel(which: 'current' | 'previous' = 'current'): KernelTree {
+  const release = releaseOf(which);
   const tree = join(cacheDirectory, 'kernel', release);
   const build = join(tree, 'usr/src', `linux-headers-${release}`);
   return {
@@ -36,9 +36,9 @@ export function debianKernel(): KernelTree {
   };
 }
 
-function currentRelease(): string {
+function releaseOf(which: string): string {
   try {
-    return readlinkSync(join(cacheDirectory, 'kernel/current'));
+    return readlinkSync(join(cacheDirectory, 'kernel', which));
   } catch (cause) {
     throw new Error('No Debian kernel is unpacked: run `npm run setup`', { cause });
   }

@@ -50,11 +50,12 @@ async function smallModule(): Promise<Buffer> {
 /** Inserts each file and removes it again; gives what insmod said of each, empty when the kernel took it. */
 async function insertEach(files: string[]): Promise<string[]> {
   // busybox has insmod and rmmod in itself, which is quicker than to start kmod's over the guest's file system.
-  const { stdout } = await vm.run(`exec /run/busybox sh <<'END'
+  const script = `exec /run/busybox sh <<'END'
     for file in ${files.join(' ')}; do
       echo "$(insmod /host$file 2>&1 && rmmod empty 2>&1)"
     done
-END`);
+END`;
+  const { stdout } = await vm.run(script, { timeoutMs: 110_000 });
   const words = stdout.split('\n');
   return files.map((_, index) => (words[index] ?? 'no answer').replace(/.*: /, ''));
 }

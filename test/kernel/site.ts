@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Fix } from '../../src/types.ts';
 import { type BuiltPatch, buildPatch, PROC_VERSION } from '../patches/build.ts';
 import { makeSigner, type Signer } from '../patches/signer.ts';
 import { type Database, openDatabase } from '../server/database.ts';
@@ -19,8 +18,8 @@ export interface Site {
   server: RunningServer;
   pki: Pki;
   signer: Signer;
-  /** Compiles, signs and packs a patch of /proc/version. */
-  build(version: string, changes?: { signer?: Signer; fixes?: Fix[] }): Promise<BuiltPatch>;
+  /** Compiles, signs and packs a patch, of /proc/version unless another source is given. */
+  build(version: string, changes?: Partial<Parameters<typeof buildPatch>[0]>): Promise<BuiltPatch>;
   /** Offers a patch file to machines with the site's kernel, whatever is in it. */
   offer(version: string, archive: Uint8Array): Promise<void>;
   /** Takes back all that was offered. */

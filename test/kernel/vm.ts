@@ -36,7 +36,7 @@ export interface RunResult {
 }
 
 /** How a machine came to its end. */
-export type End = 'powered-off' | 'panicked' | 'killed';
+type End = 'powered-off' | 'panicked' | 'killed';
 
 /** A running virtual machine. It ends with this process, however that ends. */
 export interface Vm {

@@ -70,7 +70,13 @@ describe('refresh', () => {
     const { common, data, publish, world } = await enabled();
     publish('121.1');
     await refresh(world);
-    const modes = [common, data, join(common, 'patches')].flatMap((directory) =>
+    const modes = [
+      common,
+      data,
+      join(common, 'patches'),
+      join(common, 'logs'),
+      join(data, 'history'),
+    ].flatMap((directory) =>
       readdirSync(directory).map((name) => {
         const mode = statSync(join(directory, name)).mode & 0o777;
         return `${/^[0-9a-f]{64}$/.test(name) ? 'payload' : name} ${mode.toString(8)}`;
@@ -78,13 +84,17 @@ describe('refresh', () => {
     );
     expect(modes.sort()).toEqual([
       'config 600',
+      'events.log 600',
+      'history 700',
       'last-check 600',
       'locks 700',
+      'logs 700',
       'machine-token 600',
       'patches 700',
       'payload 600',
       'record.json 600',
       'run-lock 600',
+      'security.log 600',
       'status.json 644',
     ]);
     expect(readFileSync(join(data, 'status.json'), 'utf8')).not.toContain(

@@ -10,7 +10,7 @@ import { openStore, type Store } from '../../src/store/store.ts';
 import type { Fix } from '../../src/types.ts';
 import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
 import { append } from '../patch/make/cms.ts';
-import { makeModule } from '../patch/make/elf.ts';
+import { type ModuleParts, makeModule } from '../patch/make/elf.ts';
 import { makeSigner, opensslSign, type Signer } from '../patch/make/pki.ts';
 import { targz } from '../patch/make/tar.ts';
 import { type Scene as ServerScene, startScene as startServer } from '../server/scene.ts';
@@ -26,6 +26,8 @@ export interface Flaw {
   signer?: Signer;
   /** The kernel that the metadata names, and the module is built for. */
   kernel?: string;
+  /** What goes into the module instead of the usual. */
+  parts?: ModuleParts;
   /** Changes the signed module before it is packed. */
   module?: (signed: Buffer) => Buffer;
   /** Changes the metadata before it is packed. */
@@ -70,10 +72,16 @@ export async function startScene(
     kernel,
     store,
     connect: async (config) =>
-      livepatchServer(config, '1.2.3', { env: {}, pause: async () => {}, ...options.network }),
+      livepatchServer(config, '1.2.3', {
+        env: {},
+        pause: async () => {},
+        tell: (step) => told.push(step),
+        ...options.network,
+      }),
     now: () => new Date(),
     sleep: async () => {},
     progress: (step) => told.push(step),
+    warn: (text) => told.push(`warning: ${text}`),
   };
   return {
     world,
@@ -105,12 +113,13 @@ export async function startScene(
   };
 }
 
-function patchFile(
+/** A patch file, good but for its flaw. */
+export function patchFile(
   version: string,
-  { signer = OURS, kernel = MACHINE.kernel, module, metadata }: Flaw,
+  { signer = OURS, kernel = MACHINE.kernel, parts, module, metadata }: Flaw = {},
 ): Buffer {
   const name = `lkp_Debian_6_1_0_56_amd64_${version.split('.')[0]}`;
-  const content = makeModule({ name, release: kernel });
+  const content = makeModule({ name, release: kernel, ...parts });
   const signed = append(content, opensslSign(content, signer));
   const description = {
     schema: 1,

@@ -62,6 +62,17 @@ describe('parseMetadata', () => {
     );
   });
 
+  test('reads a document of exactly a mebibyte', () => {
+    const document = JSON.stringify(METADATA);
+    expect(parseMetadata(Buffer.from(document.padEnd(2 ** 20)))).toEqual(expected);
+  });
+
+  test('says why it is not JSON, as a cause', () => {
+    expect(() => parseMetadata(Buffer.from('{'))).toThrow(
+      expect.objectContaining({ cause: expect.stringContaining('JSON') }),
+    );
+  });
+
   test.each([
     ['nothing', Buffer.alloc(0), /not JSON/],
     ['null', Buffer.from('null'), /the document/],

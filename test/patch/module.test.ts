@@ -25,12 +25,40 @@ describe('readModule', () => {
       livepatch: true,
       vermagic: `${RELEASE} SMP preempt mod_unload modversions `,
       release: RELEASE,
+      // Sizes and type in the note's own words, "GNU", and SHA-1.
+      buildId: expect.stringMatching(/^040000001400000003000000474e5500[0-9a-f]{40}$/),
     });
+  });
+
+  test('reads a module without a build id', () => {
+    const sections = [
+      { name: '.modinfo', content: modinfoSection([`name=${MODULE_NAME}`, 'vermagic=6.8']) },
+      { name: '.gnu.linkonce.this_module', content: thisModule(MODULE_NAME) },
+    ];
+    expect(readModule(makeModule({ sections })).buildId).toBeUndefined();
   });
 
   test('reads a module that is no live patch', () => {
     expect(readModule(strings(`name=${MODULE_NAME}`, 'vermagic=6.8')).livepatch).toBe(false);
     expect(readModule(strings(`name=${MODULE_NAME}`, 'vermagic=6.8', 'livepatch=N')).livepatch).toBe(false);
+  });
+
+  test('reads a .modinfo of 1 MiB, and no key for another that ends like it', () => {
+    const strings = Buffer.concat([
+      modinfo.content,
+      modinfoSection(['alias=x', 'myname=other', 'livepatch=Y']),
+    ]);
+    const content = Buffer.concat([strings, Buffer.alloc(2 ** 20 - strings.length)]);
+    expect(readModule(makeModule({ sections: [{ ...modinfo, content }, own] }))).toMatchObject({
+      name: MODULE_NAME,
+      livepatch: true,
+    });
+  });
+
+  test('does not look into section 0, which is none', () => {
+    const file = makeModule();
+    file.fill(0xff, Number(file.readBigUInt64LE(40)) + 24, Number(file.readBigUInt64LE(40)) + 40);
+    expect(readModule(file).name).toBe(MODULE_NAME);
   });
 
   test('reads a name of 55 bytes and none longer', async () => {
@@ -47,6 +75,7 @@ describe('readModule', () => {
   test.each([
     ['nothing', Buffer.alloc(0), /not an ELF/],
     ['a script', Buffer.from(`#!/bin/sh\n${' '.repeat(100)}`), /not an ELF/],
+    ['a header alone', makeModule().subarray(0, 64), /outside the file/],
     ['half a header', makeModule().subarray(0, 63), /not an ELF/],
     ['a 32-bit file', patched(4, 1), /not a 64-bit/],
     ['an unknown byte order', patched(5, 3), /not a 64-bit/],
@@ -56,12 +85,14 @@ describe('readModule', () => {
     ['s390x in little-endian', makeModule({ machine: 22 }), /not known/],
     ['amd64 in big-endian', makeModule({ bigEndian: true }), /not known/],
     ['a section table beyond the file', patched(40, 0xff, 0xff, 0xff), /outside the file/],
+    ['a section table 4 GiB on', Buffer.concat([patched(44, 1), Buffer.alloc(1)]), /outside the file/],
     ['a section table at the end of the world', patched(40, ...Array(8).fill(0xff)), /outside the file/],
     ['no sections', patched(60, 0, 0), /section table/],
-    ['too many sections', patched(60, 0xff, 0xff), /section table/],
+    ['too many sections', patched(60, 0x00, 0xff), /section table/],
     ['more sections than fit', patched(60, 0xff, 0x00), /outside the file/],
     ['section headers of another size', patched(58, 63), /section table/],
     ['section names in no section', patched(62, 0xff, 0), /has no end/],
+    ['section names just after the last section', patched(62, 5, 0), /has no end/],
     ['no .modinfo', makeModule({ sections: [own] }), /has no \.modinfo/],
     ['two .modinfo', makeModule({ sections: [modinfo, own, modinfo] }), /more than one \.modinfo/],
     ['a .modinfo without content', makeModule({ sections: [{ ...modinfo, type: 8 }, own] }), /lacks name/],

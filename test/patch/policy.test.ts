@@ -55,6 +55,17 @@ describe('what is due', () => {
     ['the patch that stands', inKernel, 'already-applied'],
     ['the patch of before the boot', { applied: applied({ bootId: 'before' }) }, 'apply 1'],
     ['the patch that somebody took out', { applied: applied() }, 'apply 1'],
+    [
+      'the patch of before the boot, though one of its name is there',
+      { ...inKernel, applied: applied({ bootId: 'before' }) },
+      'apply 1',
+    ],
+    [
+      'the patch that another took the place of',
+      { applied: applied(), livePatches: [{ ...holds, name: 'other' }] },
+      'apply 1',
+    ],
+    ['the patch that is disabled', { ...inKernel, livePatches: [{ ...holds, enabled: false }] }, 'apply 1'],
     ['the patch in transition', { ...inKernel, livePatches: [{ ...holds, inTransition: true }] }, 'apply 1'],
     ['a newer one', { ...inKernel, candidate: newer }, 'apply 1'],
 
@@ -129,6 +140,49 @@ describe('what is due', () => {
       hold: () => 'hold' in decision && decision.hold.why,
     };
     expect(told[decision.action]()).toBe(expected);
+  });
+
+  it.each<[string, Partial<Situation>, string]>([
+    ['blocklisted', { blocklist: { patches: ['121.1'] } }, 'the server has taken patch 121.1 back'],
+    [
+      'rollback',
+      { ...inKernel, candidate: older },
+      'patch 120.9 is older than 121.1, which was applied to this kernel',
+    ],
+    [
+      'cutoff-date',
+      { config: { cutoffDate: '2026-11-19T00:00:00Z', patchDelay: 0 } },
+      'patch 121.1 was released after the cutoff-date 2026-11-19T00:00:00Z',
+    ],
+    [
+      'patch-delay',
+      { config: { cutoffDate: undefined, patchDelay: 172_800_001 } },
+      'patch 121.1 waits for its patch-delay until 2026-11-22T00:00:00.001Z',
+    ],
+    [
+      'not-yet',
+      { locks: [lock({ attempt: 1 })] },
+      'the machine went down while patch 121.1 was being applied; it is tried once more after 15 minutes of uptime',
+    ],
+    ['crashed', { locks: [lock()] }, 'the machine went down twice while patch 121.1 was being applied'],
+    [
+      'kernel-bug',
+      { locks: [lock({ bootId: 'now', trace: ['BUG'] })] },
+      'the kernel found a bug in patch 121.1',
+    ],
+    ['reverted', { reverted: '121.1' }, 'patch 121.1 was taken out of the kernel by an administrator'],
+  ])('says why it is held: %s', (why, changes, message) => {
+    expect(decide(situation(changes))).toMatchObject({ hold: { why, message } });
+  });
+
+  it('misses nothing by an older one: what that would fix, the newer one has fixed', () => {
+    expect(decide(situation({ ...inKernel, candidate: older }))).toMatchObject({ hold: { missed: [] } });
+  });
+
+  it('takes a blocklist that is about modules for one that says nothing of patches', () => {
+    const blocklist = { modules: ['0'.repeat(128)] };
+    expect(decide(situation({ blocklist }))).toMatchObject({ action: 'apply' });
+    expect(decide(situation({ ...inKernel, candidate: older, blocklist }))).toMatchObject({ action: 'hold' });
   });
 
   it('tells what is missed because of it', () => {

@@ -97,6 +97,37 @@ describe('a module', () => {
   });
 });
 
+describe('what was found of a signature', () => {
+  test.each<[string, Buffer, string]>([
+    ['good', wrap({}), 'good'],
+    ['malformed', wrap({ tail: cms.NULL }), 'bad'],
+    ['with a broken trailer', Buffer.concat([wrap({}), cms.MARKER]), 'bad'],
+    ['over something else', cms.append(Buffer.from('else'), cms.assemble(good)), 'bad'],
+    ['of somebody else', cms.append(CONTENT, opensslSign(CONTENT, signers.mallory)), 'untrusted'],
+    ['not there', CONTENT, 'unsigned'],
+  ])('is told of one that is %s', (_, file, expected) => {
+    const found: { signature?: string } = {};
+    try {
+      verifySignedModule(file, both, STRICT, found as Parameters<typeof verifySignedModule>[3]);
+    } catch {
+      // Which of them are refused, other tests say.
+    }
+    expect(found.signature).toBe(expected);
+  });
+
+  test('is what Node said, as the cause, when the key did not make it', () => {
+    const file = wrap({ value: cms.tlv(0x04, Buffer.alloc(256)) });
+    expect(() => verify(file)).toThrow(expect.objectContaining({ cause: expect.any(Error) }));
+    expect(() => verify(CONTENT)).toThrow(expect.not.objectContaining({ cause: expect.anything() }));
+  });
+
+  test('does not depend on certificates that have no key identifier', () => {
+    const bare = { ...both[1], subjectKeyId: undefined } as (typeof both)[0];
+    const file = cms.append(CONTENT, opensslSign(CONTENT, alice, '-keyid'));
+    expect(verifySignedModule(file, [bare, ...anchors], STRICT).signer).toBe(anchors[0]);
+  });
+});
+
 describe('a table of signatures, good, odd and forged', () => {
   const rows = signatureTable(CONTENT, signers);
   const { weak, mallory, ...others } = signers;

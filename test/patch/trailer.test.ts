@@ -41,6 +41,7 @@ describe('splitSignedModule', () => {
       withTrailer(trailer(9, { [field]: 1 })),
       /must be zero/,
     ]),
+    ['a trailer alone', Buffer.concat([trailer(1), MARKER]), /impossible size/],
     ['no signature', withTrailer(trailer(0)), /impossible size/],
     ['a signature that is the whole file', withTrailer(trailer(CONTENT.length + 9)), /impossible size/],
     ['a signature larger than the file', withTrailer(trailer(CONTENT.length + 10)), /impossible size/],

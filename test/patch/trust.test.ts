@@ -5,6 +5,7 @@ import { Certificate, SubjectKeyIdentifier } from '@peculiar/asn1-x509';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseCertificates } from '../../src/patch/trust.ts';
+import { sequence, tlv } from './make/cms.ts';
 import { expectRefusal, isAccepted } from './make/expect.ts';
 import { makeSigner } from './make/pki.ts';
 
@@ -89,6 +90,42 @@ describe('parseCertificates', () => {
   ])('refuses %s, naming the file', async (_, bytes, message) => {
     await expectRefusal(() => parse(bytes), 'trust-anchors', message);
     await expectRefusal(() => parse(bytes), 'trust-anchors', /^keys\/some\.pem: /);
+  });
+
+  const integer = tlv(0x02, Buffer.from([1]));
+  test.each<[string, Buffer, RegExp]>([
+    ['an empty file of DER', Buffer.from('30', 'hex'), /: the certificate ends within its length/],
+    ['a certificate without a body', sequence(), /: the certificate body is missing/],
+    [
+      'a certificate after another',
+      Buffer.concat([plain.der, plain.der]),
+      /: the file or PEM block holds more/,
+    ],
+    ['a broken version', sequence(sequence(Buffer.from('a080', 'hex'))), /: the version has an indefinite/],
+    ['no serial number', sequence(sequence()), /: the serial number is missing/],
+    ['no signature algorithm', sequence(sequence(integer)), /: the signature algorithm is missing/],
+    ['no issuer', sequence(sequence(integer, sequence())), /: the issuer is missing/],
+  ])('says of %s what is wrong with it', async (_, bytes, message) => {
+    await expectRefusal(() => parse(bytes), 'trust-anchors', message);
+  });
+
+  test.each([
+    ['more padding than its base64 wants', plain.pem.replace('\n-----END', '=\n-----END')],
+    ['a good block before a beginning', `${plain.pem}-----BEGIN CERTIFICATE-----`],
+    ['a good block before a beginning with spaces behind it', `${plain.pem}-----BEGIN CERTIFICATE-----  \n`],
+  ])('refuses %s', async (_, text) => {
+    await expectRefusal(() => parse(text), 'trust-anchors', /block that is broken/);
+  });
+
+  test('takes dashes in a line of text for text', () => {
+    expect(subjects(`not -----BEGIN CERTIFICATE-----\n${plain.pem}`)).toEqual(['CN=Plain']);
+    expect(subjects(`-----BEGIN CERTIFICATE----- it is not\n${plain.pem}`)).toEqual(['CN=Plain']);
+  });
+
+  test('says what to do about a certificate that is of no use', () => {
+    expect(() => parse('')).toThrow(
+      expect.objectContaining({ hint: 'replace or remove the certificate file' }),
+    );
   });
 
   test('survives anything', async () => {

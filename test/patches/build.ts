@@ -25,19 +25,21 @@ export const PROC_VERSION = join(import.meta.dirname, 'proc_version.c');
 /**
  * Compiles, signs and packs one patch.
  *
- * `source` is a C file, which sees the major number of `version` as the macro VERSION; `version` is as in `121.4`.
+ * `source` is a C file, which sees the major number of `version` as the macro VERSION, and `defines`; `version` is as in `121.4`.
  */
 export async function buildPatch(order: {
   source: string;
   version: string;
   kernel: KernelTree;
   signer: Signer;
+  defines?: Record<string, string>;
   releasedAt?: string;
   fixes?: Fix[];
 }): Promise<BuiltPatch> {
   const { source, version, kernel, signer, releasedAt = '2026-01-01T00:00:00Z', fixes = [] } = order;
   const name = moduleName(kernel.release, version);
-  const unsigned = await compileModule({ source, name, kernel, defines: { VERSION: majorOf(version) } });
+  const defines = { VERSION: majorOf(version), ...order.defines };
+  const unsigned = await compileModule({ source, name, kernel, defines });
   const module = await signModule(unsigned, kernel, signer);
   const metadata: Metadata = {
     kernel: kernel.release,

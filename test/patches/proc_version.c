@@ -2,12 +2,15 @@
 /*
  * A cumulative live patch that one can see: /proc/version says that the kernel
  * is live-patched, and by which VERSION (a number, defined by the builder).
+ * One that PANICS takes the machine down in its init; in one that OOPSES the
+ * kernel finds a bug a second after it was inserted.
  */
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/stringify.h>
 #include <linux/utsname.h>
+#include <linux/workqueue.h>
 
 /* Stands in for the function of this name in fs/proc/version.c. */
 static int patched_version_proc_show(struct seq_file *m, void *v)
@@ -33,8 +36,22 @@ static struct klp_patch patch = {
 	.replace = true,
 };
 
+#ifdef OOPSES
+static void write_to_null(struct work_struct *work)
+{
+	*(volatile int *)NULL = 0;
+}
+static DECLARE_DELAYED_WORK(bug, write_to_null);
+#endif
+
 static int __init proc_version_init(void)
 {
+#ifdef PANICS
+	panic("a patch that panics in its init");
+#endif
+#ifdef OOPSES
+	schedule_delayed_work(&bug, HZ);
+#endif
 	return klp_enable_patch(&patch);
 }
 

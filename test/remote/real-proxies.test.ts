@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { startScene } from '../operations/scene.ts';
@@ -12,6 +14,8 @@ import {
   startSocksProxy,
   startTlsFront,
 } from './real-proxies.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
 
 /** A machine with a patch due, and the addresses from which its server was reached. */
 async function sceneBehindProxies(options: { tls?: boolean } = {}) {
@@ -75,6 +79,31 @@ const SECRETS = [
   ...Object.values(PASSWORDS).map((password) => btoa(`fleet:${password}`)),
 ];
 
+it.each(PROXIES)('a download through %s may take longer than the dialling', async (_what, _exit, start) => {
+  const scene = await startScene({
+    intercept(request, response) {
+      if (!request.url?.startsWith('/v1/patches/')) return false;
+      const bytes = readFileSync(join(scene.server.files, request.url.slice('/v1/patches/'.length)));
+      response.writeHead(200, { 'content-length': bytes.length });
+      for (const part of [0, 1, 2]) {
+        setTimeout(
+          () => response.write(bytes.subarray(part * 500, part === 2 ? bytes.length : part * 500 + 500)),
+          part * 800,
+        );
+      }
+      return true;
+    },
+  });
+  scene.publish('121.1');
+  scene.store.config.update({
+    'https-proxy': await start({ ...scene, cameFrom: new Set() }),
+    'dial-timeout': '1s',
+  });
+  const { first } = await enable(scene.world, scene.authToken);
+  expect(first).toMatchObject({ action: 'applied' });
+  expect(scene.server.server.requests.filter(({ path }) => path.startsWith('/v1/patches/'))).toHaveLength(1);
+});
+
 describe('a proxy', () => {
   it.each([
     [
@@ -103,9 +132,12 @@ describe('a proxy', () => {
       'The proxy wants another user or password; set them in http-proxy or https-proxy.',
     ],
     [
-      'whose certificate is for another host',
-      async ({ server }: Scene) =>
-        `https://${CREDENTIALS.http}@127.0.0.1:${await startTlsFront(await startHttpProxy(), server.pki, ['livepatch.test'])}`,
+      'whose certificate is for the host of the server instead',
+      async ({ server, store }: Scene) => {
+        store.config.update({ 'remote-server': 'https://livepatch.test' });
+        const proxy = await startHttpProxy();
+        return `https://${CREDENTIALS.http}@127.0.0.1:${await startTlsFront(proxy, server.pki, ['livepatch.test'])}`;
+      },
       "The server's TLS certificate is for another host name.",
     ],
   ])('%s: an error without its password', async (_what, start, hint) => {

@@ -1,153 +1,45 @@
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import { type StatusDocument, statusDocument } from '../../src/report/document.ts';
-import { renderHumane } from '../../src/report/humane.ts';
-import { renderJson } from '../../src/report/json.ts';
-import { renderYaml } from '../../src/report/yaml.ts';
-import type { AppliedPatch, Remembered } from '../../src/types.ts';
-import { MACHINE } from '../fakes/kernel.ts';
-
-const now = new Date('2026-11-22T12:00:00Z');
-const patch: AppliedPatch = {
-  version: '121.1',
-  module: 'lkp_x_121',
-  kernel: MACHINE.kernel,
-  sha256: 'a'.repeat(64),
-  releasedAt: '2026-11-01T00:00:00Z',
-  fixes: [
-    { name: 'CVE-2016-0001', description: 'one', bug: '', patched: true },
-    { name: 'CVE-2016-0002', description: 'two', bug: '', patched: false },
-  ],
-  appliedAt: '2026-11-22T11:00:00Z',
-  bootId: MACHINE.bootId,
-};
-const checked: Remembered = {
-  lastCheck: { at: '2026-11-22T11:06:00Z' },
-  advice: { support: 'supported', tier: 'stable' },
-};
-const offer = {
-  version: '121.1',
-  url: 'x',
-  sha256: 'a'.repeat(64),
-  size: 1,
-  releasedAt: now.toISOString(),
-  fixes: [],
-};
-
-const document = (
-  remembered: Remembered,
-  kernel: 'holds it' | 'changes to it' | 'has none' = 'has none',
-): StatusDocument =>
-  statusDocument({
-    clientVersion: '1.2.3',
-    machine: MACHINE,
-    livePatches:
-      kernel === 'has none'
-        ? []
-        : [{ name: 'lkp_x_121', enabled: true, inTransition: kernel === 'changes to it' }],
-    remembered,
-    now,
-  });
-const failed = (code: string): Remembered => ({
-  ...checked,
-  failure: { at: now.toISOString(), version: '121.1', code, message: 'why' },
-});
+import { NAMES, scenario } from './scenarios.ts';
 
 describe('the status document', () => {
   it.each([
-    ['nothing is due', document(checked), 'nothing-to-apply', ''],
-    [
-      'a patch is due',
-      document({ ...checked, advice: { support: 'supported', tier: 'x', offer } }),
-      'unapplied',
-      '',
-    ],
-    ['the kernel is in transition', document({ ...checked, patch }, 'changes to it'), 'applying', '121.1'],
-    ['the kernel holds it', document({ ...checked, patch }, 'holds it'), 'applied', '121.1'],
-    [
-      'a newer one was refused',
-      document({ ...failed('signature'), patch }, 'holds it'),
-      'apply-failed',
-      '121.1',
-    ],
-    ['nothing was ever asked', document({}), 'unknown', ''],
-    ['somebody took it out', document({ ...checked, patch }), 'unknown', ''],
-    [
-      'only a new kernel helps',
-      document({ ...checked, patch, advice: { support: 'kernel-upgrade-required', tier: 'x' } }, 'holds it'),
-      'kernel-upgrade-required',
-      '121.1',
-    ],
-  ])('when %s', (_when, built, state, version) => {
-    expect(built).toMatchObject({ patchState: state, version });
+    ['never checked', 'needs-check', 'unknown', ''],
+    ['nothing due', 'checked', 'nothing-to-apply', ''],
+    ['covered until a date', 'checked', 'nothing-to-apply', ''],
+    ['offered and not yet applied', 'checked', 'unapplied', ''],
+    ['in transition', 'checked', 'applying', '121.1'],
+    ['applied', 'checked', 'applied', '121.1'],
+    ['taken out by somebody', 'checked', 'unknown', ''],
+    ['kernel bug', 'checked', 'applied-with-bug', '121.1'],
+    ['bad signature', 'checked', 'apply-failed', '121.1'],
+    ['bad archive', 'checked', 'apply-failed', '121.1'],
+    ['no certificate', 'checked', 'apply-failed', '121.1'],
+    ['transition stalled', 'checked', 'apply-failed', '121.1'],
+    ['insertion refused', 'checked', 'apply-failed', '121.1'],
+    ['crashed', 'checked', 'apply-failed', '121.1'],
+    ['blocked by cutoff-date', 'checked', 'unapplied', '121.1'],
+    ['blocked by patch-delay', 'checked', 'unapplied', '121.1'],
+    ['held by mode', 'checked', 'unapplied', '121.1'],
+    ['upgrade required', 'checked', 'kernel-upgrade-required', '121.1'],
+    ['upgrade required, no date', 'checked', 'kernel-upgrade-required', ''],
+    ['end of life', 'checked', 'nothing-to-apply', ''],
+    ['not covered', 'checked', 'nothing-to-apply', ''],
+    ['upgraded after a reboot', 'needs-check', 'unknown', ''],
+    ['check failed', 'check-failed', 'applied', '121.1'],
+    ['outdated', 'needs-check', 'applied', '121.1'],
+  ])('%s', (name, checkState, patchState, version) => {
+    expect(scenario(name)).toMatchObject({ checkState, patchState, version });
   });
 
-  it('says that the last check failed, and why', () => {
-    const built = document({
-      ...checked,
-      lastCheck: { at: now.toISOString(), error: 'livepatch check failed: x' },
-    });
-    expect(built.checkState).toBe('check-failed');
-    expect(renderHumane(built, { verbose: false })).toContain(
-      'server check-in: failed: livepatch check failed: x',
-    );
+  it('says nothing of this kernel that was advised for another', () => {
+    expect(scenario('upgraded after a reboot')).toMatchObject({ support: 'unknown', upgraded: true });
   });
 
-  it('is for people', () => {
-    expect(
-      renderHumane(document({ ...checked, patch }, 'holds it'), { verbose: false }),
-    ).toBe(`last check: 54 minutes ago
-kernel: 6.1.0-56-amd64
-server check-in: succeeded
-kernel state: ✓ kernel series 6.1 is covered by Livepatch
-patch state: ✓ all applicable live kernel patch modules applied
-patch version: 121.1
-tier: stable
-machine id: 0123456789abcdef0123456789abcdef`);
+  it.each(NAMES)('lets nobody put off a reboot but where it can wait (%s)', (name) => {
+    // "A reboot can wait", as others decide it: contract.
+    const { patchState, support } = scenario(name);
+    const canWait = ['applied', 'nothing-to-apply'].includes(patchState) && support === 'supported';
+    const really = ['nothing due', 'covered until a date', 'applied', 'check failed', 'outdated'];
+    expect(canWait).toBe(really.includes(name));
   });
-
-  it('is for programs, in YAML', () => {
-    expect(renderYaml(document({ ...checked, patch }, 'holds it'))).toBe(`client-version: 1.2.3
-machine-id: 0123456789abcdef0123456789abcdef
-architecture: amd64
-cpu-model: Fake CPU
-last-check: 2026-11-22T11:06:00Z
-boot-time: 2026-11-22T06:00:00.000Z
-uptime: 1h0m0s
-status:
-- kernel: 6.1.0-56-amd64
-  running: true
-  livepatch:
-    checkState: checked
-    patchState: applied
-    version: "121.1"
-    fixes: |-
-      * CVE-2016-0001
-      * CVE-2016-0002 (unpatched)
-  supported: supported
-tier: stable`);
-  });
-
-  it('tells programs the same in JSON as in YAML', () => {
-    const built = document({ ...checked, patch }, 'holds it');
-    const json = JSON.parse(renderJson(built));
-    const yaml = parse(renderYaml(built));
-    expect(json.Status[0].Livepatch).toMatchObject({
-      CheckState: 'checked',
-      State: 'applied',
-      Version: '121.1',
-    });
-    expect(json.Status[0].Livepatch.State).toBe(yaml.status[0].livepatch.patchState);
-    expect(json.Uptime).toBe('3600');
-    expect(json.Status[0].Livepatch.Fixes).toEqual(patch.fixes);
-  });
-
-  it.each(['signature', 'archive', 'trust-anchors', 'transition', 'network', undefined])(
-    'holds a colon in every humane line (%s)',
-    (code) => {
-      const built = code === undefined ? document({}) : document({ ...failed(code), patch }, 'holds it');
-      const lines = renderHumane(built, { verbose: true }).split('\n');
-      expect(lines.filter((line) => !line.includes(':'))).toEqual([]);
-    },
-  );
 });

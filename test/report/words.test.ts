@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, goDuration } from '../../src/report/words.ts';
+import { ago, goDuration, noticeOf, wholeSeconds } from '../../src/report/words.ts';
 
 describe('goDuration', () => {
   it.each([
@@ -24,5 +24,27 @@ describe('ago', () => {
     ['2026-11-22T12:01:00Z', '2026-11-22T12:01:00.000Z (ahead of this clock)'],
   ])('%s was %s', (time, text) => {
     expect(ago(new Date(time), now)).toBe(text);
+  });
+});
+
+describe('noticeOf', () => {
+  it.each([
+    ['113.1', 'LSN-0113-1'],
+    ['7.2', 'LSN-0007-2'],
+    ['12345.1', 'LSN-12345-1'],
+    ['113', undefined],
+    ['113.1.2', undefined],
+  ])('%s is told in %s', (version, notice) => {
+    expect(noticeOf(version)).toBe(notice);
+  });
+});
+
+describe('wholeSeconds', () => {
+  it.each([
+    ['2026-11-22T12:00:00.123Z', '2026-11-22T12:00:00Z'],
+    ['2026-11-22T12:00:00+01:00', '2026-11-22T11:00:00Z'],
+    [undefined, undefined],
+  ])('%s is %s', (time, text) => {
+    expect(wholeSeconds(time)).toBe(text);
   });
 });

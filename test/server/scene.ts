@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import got, { type Method } from 'got';
 import { packTar } from 'modern-tar';
+import { afterAll } from 'vitest';
 import { addPatchFile } from './catalogue.ts';
 import { openDatabase, type StoredPatch, type Tier } from './database.ts';
-import { makePki } from './pki.ts';
+import { makePki, type Pki } from './pki.ts';
 import { type ServerOptions, startServer } from './server.ts';
 
 export const MACHINE_ID = '0123456789abcdef0123456789abcdef';
@@ -37,6 +38,19 @@ interface Ask {
   headers?: Record<string, string>;
 }
 
+let shared: Promise<Pki> | undefined;
+afterAll(async () => {
+  if (shared !== undefined) await rm((await shared).authority.directory, { recursive: true });
+});
+
+/** One for all scenes of a test file: none changes it, and making it takes openssl longer than a test. */
+function sharedPki(): Promise<Pki> {
+  shared ??= mkdtemp(join(tmpdir(), 'livepatch-pki-')).then((directory) =>
+    makePki(directory, { hosts: ['livepatch.test', '127.0.0.1'] }),
+  );
+  return shared;
+}
+
 /** A server over https with everything of its own in a temporary directory, and a client that trusts its CA. */
 export async function startScene({
   intercept,
@@ -48,7 +62,7 @@ export async function startScene({
   const directory = await mkdtemp(join(tmpdir(), 'livepatch-server-'));
   const files = join(directory, 'patches');
   const database = openDatabase(join(directory, 'livepatch.sqlite'));
-  const pki = await makePki(directory, { hosts: ['livepatch.test', '127.0.0.1'] });
+  const pki = await sharedPki();
   const server = await startServer({
     ...(intercept && { intercept }),
     database,

@@ -92,7 +92,12 @@ export function goodParts(content: Uint8Array, signer: Signer): Parts {
 
 /** Puts the parts together in their order. */
 export function assemble(parts: Parts): Buffer {
-  const signedData = sequence(
+  const content = tlv(0xa0, signedData(parts));
+  return Buffer.concat([sequence(parts.contentType, content, parts.contentInfoTail), parts.tail]);
+}
+
+export function signedData(parts: Parts): Buffer {
+  return sequence(
     parts.version,
     parts.digestAlgorithms,
     parts.encapsulated,
@@ -100,10 +105,6 @@ export function assemble(parts: Parts): Buffer {
     parts.signers ?? set(signerInfo(parts), parts.moreSigners),
     parts.signedDataTail,
   );
-  return Buffer.concat([
-    sequence(parts.contentType, tlv(0xa0, signedData), parts.contentInfoTail),
-    parts.tail,
-  ]);
 }
 
 export function signerInfo(parts: Parts): Buffer {

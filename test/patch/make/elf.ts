@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What goes into a module that the tests make up; nothing of it can run. */
 export interface ModuleParts {
   name?: string;
@@ -30,6 +32,7 @@ export function makeModule(parts: ModuleParts = {}): Buffer {
   const sections = parts.sections ?? [
     { name: '.modinfo', content: modinfoSection(modinfo) },
     { name: '.gnu.linkonce.this_module', content: thisModule(parts.ownName ?? name) },
+    { name: '.note.gnu.build-id', content: buildIdNote(parts) },
     { name: '.text', content: parts.filler ?? Buffer.from('no code') },
   ];
   return assembleElf(sections, machine, bigEndian);
@@ -37,6 +40,17 @@ export function makeModule(parts: ModuleParts = {}): Buffer {
 
 export function modinfoSection(strings: string[]): Buffer {
   return Buffer.from(strings.map((text) => `${text}\0`).join(''), 'latin1');
+}
+
+/** As a linker writes it: sizes, type NT_GNU_BUILD_ID, "GNU", a digest of what goes into the module. */
+function buildIdNote(parts: ModuleParts): Buffer {
+  const digest = createHash('sha1').update(JSON.stringify(parts)).digest();
+  const header = Buffer.alloc(16);
+  header.writeUInt32LE(4, 0);
+  header.writeUInt32LE(digest.length, 4);
+  header.writeUInt32LE(3, 8);
+  header.write('GNU\0', 12, 'latin1');
+  return Buffer.concat([header, digest]);
 }
 
 export function thisModule(name: string): Buffer {

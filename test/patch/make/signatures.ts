@@ -140,6 +140,8 @@ function envelope({ good }: Context): Refused[] {
   const message = cms.assemble(good);
   const content = contentOf(message);
   const contentType = cms.hex(cms.OIDS.signedData);
+  const wrapped = (...parts: Uint8Array[]) =>
+    cms.sequence(cms.oid(cms.OIDS.signedData), cms.tlv(0xa0, ...parts));
   return [
     ['bytes after the message', { tail: cms.NULL }, /bytes after the PKCS#7/, 'both', 'nobody signed them'],
     [
@@ -164,7 +166,12 @@ function envelope({ good }: Context): Refused[] {
       'nobody',
     ],
     ['a length of the message that is one long', shifted(message, 3, 1), /longer than what holds/, 'nobody'],
-    ['a set for the message', Buffer.concat([Buffer.from([0x31]), message.subarray(1)]), /missing/, 'nobody'],
+    [
+      'a set for the message',
+      Buffer.concat([Buffer.from([0x31]), message.subarray(1)]),
+      /message is missing/,
+      'nobody',
+    ],
     ['half a message', message.subarray(0, message.length >> 1), /longer than what holds/, 'nobody'],
     ['a message cut short by one byte', message.subarray(0, -1), /longer than what holds/, 'nobody'],
     ['a message of one byte', message.subarray(0, 1), /ends within its length/, 'nobody'],
@@ -181,6 +188,14 @@ function envelope({ good }: Context): Refused[] {
       'a tag in its long form',
       { contentType: cms.tlv(0x1f, cms.hex('06'), contentType) },
       /type is missing/,
+      'nobody',
+    ],
+    ['no content', cms.sequence(cms.oid(cms.OIDS.signedData)), /the content is missing/, 'nobody'],
+    ['a NULL for the signed data', wrapped(cms.NULL), /the signed data is missing/, 'nobody'],
+    [
+      'something after the signed data',
+      wrapped(cms.signedData(good), cms.NULL),
+      /the content holds more/,
       'nobody',
     ],
     ['something after the content', { contentInfoTail: cms.NULL }, /PKCS#7 message holds more/, 'nobody'],
@@ -274,6 +289,18 @@ function signedData({ good }: Context): Refused[] {
 function encapsulated({ content, alice }: Context): Refused[] {
   const explicit = (...parts: Uint8Array[]) => cms.sequence(cms.oid(cms.OIDS.data), cms.tlv(0xa0, ...parts));
   return [
+    [
+      'no encapsulated content',
+      { encapsulated: Buffer.alloc(0) },
+      /encapsulated content is missing/,
+      'nobody',
+    ],
+    [
+      'no type of what is signed',
+      { encapsulated: cms.sequence() },
+      /type of what is signed is missing/,
+      'nobody',
+    ],
     ['embedded content', { encapsulated: explicit(cms.tlv(0x04, content)) }, /content of its own/, 'openssl'],
     [
       'other embedded content',
@@ -367,6 +394,12 @@ function names({ alice, bob }: Context): Refused[] {
     ],
     ['a signer without a name', { sid: Buffer.alloc(0) }, /issuer is missing/, 'nobody'],
     ['version 1 and a key identifier', { sid: cms.tlv(0x80, keyId) }, /does not fit/, 'openssl'],
+    [
+      'a needlessly long length of the key identifier',
+      { ...namedByKey(keyId), sid: longTlv(0x80, keyId) },
+      /the key identifier has a needlessly long/,
+      'openssl',
+    ],
     ['an empty key identifier', namedByKey(Buffer.alloc(0)), /not trusted here/, 'nobody'],
     ['a shortened key identifier', namedByKey(keyId.subarray(0, 19)), /not trusted here/, 'nobody'],
     ['the end of a key identifier', namedByKey(keyId.subarray(-4)), /not trusted here/, 'nobody'],
@@ -509,6 +542,12 @@ function digests({ content, alice }: Context): Refused[] {
     ['SHA-384', by('sha384'), /digest other than/, 'both', 'no builder uses it'],
     ['SHA-256 under the name of SHA-512', by('sha512', 'sha256'), /does not match/, 'nobody'],
     ['a digest that is none', digestIs(algorithm('rsa')), /digest other than/, 'nobody'],
+    [
+      'a NULL for the digest algorithm',
+      { digestAlgorithm: cms.NULL },
+      /digest algorithm is missing/,
+      'nobody',
+    ],
     ['an empty digest', digestIs(cms.sequence()), /digest is missing/, 'nobody'],
     [
       'parameters of the digest that are not NULL',
@@ -559,6 +598,7 @@ function signatureAlgorithms({ content, alice }: Context): Refused[] {
       /holds more/,
       'nobody',
     ],
+    ['an empty signature algorithm', is(cms.sequence()), /the signature algorithm is missing/, 'nobody'],
     ['a digest for the signature algorithm', is(SHA512), /not rsaEncryption/, 'nobody'],
     ['no signature algorithm', is(Buffer.alloc(0)), /signature algorithm is missing/, 'nobody'],
     ['PSS', { ...is(algorithm('rsaPss', cms.NULL)), ...pss }, /not rsaEncryption/, 'nobody'],

@@ -1,0 +1,13 @@
+import type { Finding } from '../types.ts';
+
+const MARKS = { ok: '✓', wrong: '✗', unknown: '⧗' } as const;
+
+/** For people: a line each, and under it what to do next. */
+export function renderFindings(findings: readonly Finding[]): string {
+  return findings
+    .flatMap(({ check, found, next, verdict }) => [
+      `${MARKS[verdict]} ${check}: ${found}`,
+      ...(next === undefined ? [] : [`    next: ${next}`]),
+    ])
+    .join('\n');
+}

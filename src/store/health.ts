@@ -1,0 +1,52 @@
+import { lstatSync, type Stats, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LIMITS } from '../limits.ts';
+import type { Paths } from './paths.ts';
+
+/** Whether what we keep is kept well. */
+export interface StoreHealth {
+  /** Bytes that are left where patch files go; undefined when there is no such place yet. */
+  freeBytes: number | undefined;
+  neededBytes: number;
+  /** Files that others could read or change, each with the command that mends it. */
+  exposed: { path: string; mend: string }[];
+}
+
+export function storeHealth(paths: Paths): StoreHealth {
+  const secret = [paths.config, paths.machineToken, paths.record, paths.history, paths.securityLog];
+  const closed = [paths.patches, paths.locks, dirname(paths.history), dirname(paths.securityLog)];
+  return {
+    freeBytes: freeBytes(paths.common),
+    neededBytes: LIMITS.store.freeBytes,
+    exposed: [
+      ...secret.flatMap((path) => exposed(path, 0o600)),
+      ...closed.flatMap((path) => exposed(path, 0o700)),
+      // These two are searchable, for the published status and for the token's existence; but ours to change.
+      ...[paths.common, paths.data].flatMap((path) => exposed(path, 0o755)),
+    ],
+  };
+}
+
+/** @param most the widest mode that is right. */
+function exposed(path: string, most: number): { path: string; mend: string }[] {
+  const stat = statOf(path);
+  if (stat === undefined) return [];
+  const mode = most.toString(8);
+  if (stat.isSymbolicLink()) return [{ path, mend: `rm ${path}` }];
+  // Only who is root can have made them root's.
+  if (process.geteuid?.() === 0 && stat.uid !== 0) return [{ path, mend: `chown root:root ${path}` }];
+  return (stat.mode & 0o777 & ~most) === 0 ? [] : [{ path, mend: `chmod ${mode} ${path}` }];
+}
+
+function statOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function freeBytes(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}

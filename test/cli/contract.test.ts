@@ -1,0 +1,398 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import manifest from '../../package.json' with { type: 'json' };
+import { COMMANDS } from '../../src/commands.ts';
+import type { Remembered } from '../../src/types.ts';
+import { machine, TOKEN } from './machine.ts';
+
+const VERBS = Object.keys(COMMANDS);
+const NOT_ENABLED =
+  "Machine is not enabled. Please run 'sudo canonical-livepatch enable' with the\ntoken obtained from https://ubuntu.com/livepatch.\n";
+const SEE_HELP = 'See more help with --help\n';
+/** Where nothing listens. */
+const NOWHERE = 'https://127.0.0.1:1';
+
+const AT = '2026-11-22T11:06:00Z';
+const CHECKED: Remembered = {
+  lastCheck: { at: AT },
+  lastGoodCheck: { at: AT, serial: 7, issuedAt: AT },
+  advice: { support: 'supported', tier: 'stable' },
+};
+const UPGRADE: Remembered = {
+  ...CHECKED,
+  advice: { support: 'kernel-upgrade-required', tier: 'stable', upgradeRequiredDate: '2026-10-01' },
+};
+
+/** All verbs but the one that takes any number of arguments. */
+const COUNTING = VERBS.filter((verb) => verb !== 'verify');
+
+/** Of every verb, the status that a wrong command line ends with; the one whose status is an answer has its own. */
+const usage = (verb: string) => (verb === 'kernel-upgrade-required' ? 3 : 64);
+
+describe.each(VERBS)('%s', (verb) => {
+  it('refuses a flag that is not there', async () => {
+    expect(await (await machine()).run([verb, '--bad'])).toEqual({
+      status: usage(verb),
+      stdout: '',
+      stderr: `Nonexistent flag: --bad\n${SEE_HELP}`,
+    });
+  });
+
+  it.runIf(COUNTING.includes(verb))('refuses arguments too many', async () => {
+    const said: Record<string, string> = {
+      config: 'only one key can be shown at a time\n',
+      enable: `Unexpected argument: y\n${SEE_HELP}`,
+    };
+    expect(await (await machine()).run([verb, 'x', 'y'])).toEqual({
+      status: usage(verb),
+      stdout: '',
+      stderr: said[verb] ?? `Unexpected arguments: x, y\n${SEE_HELP}`,
+    });
+  });
+
+  it('explains itself, with an example', async () => {
+    const { status, stderr, stdout } = await (await machine()).run([verb, '--help']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain(`canonical-livepatch ${verb}`);
+    expect(stdout).toContain('EXAMPLES');
+    expect(await (await machine()).run(['help', verb])).toEqual({ status, stderr, stdout });
+  });
+
+  it('ends as ever when nobody reads what it prints', async () => {
+    const { run } = await machine(CHECKED);
+    const words = [verb, '--help'];
+    expect(await run(words, { closedStdout: true })).toMatchObject({ status: 0, stderr: '' });
+  });
+});
+
+describe('without root', () => {
+  it.each([
+    ['enable', ['enable', 'token-token-token']],
+    ['disable', ['disable']],
+    ['refresh', ['refresh']],
+    ['revert', ['revert']],
+    ['history', ['history']],
+    ['config', ['config', 'dial-timeout=20s']],
+    ['status', ['status', '--show-secrets']],
+  ])('%s says what to run', async (verb, words) => {
+    expect(await (await machine(CHECKED)).run(words, { asNobody: true })).toEqual({
+      status: 77,
+      stdout: '',
+      stderr: `This command must be run as root.\nRun 'sudo canonical-livepatch ${verb}'.\n`,
+    });
+  });
+
+  it('status works, and knows no secret', async () => {
+    const { run } = await machine(CHECKED);
+    const asRoot = await run(['status', '--format', 'json']);
+    const asNobody = await run(['status', '--format', 'json'], { asNobody: true });
+    const withoutTime = ({ Uptime: _, ...rest }: { Uptime: string }) => rest;
+    expect(asNobody).toMatchObject({ status: 0, stderr: '' });
+    expect(withoutTime(JSON.parse(asNobody.stdout))).toEqual(withoutTime(JSON.parse(asRoot.stdout)));
+    expect(asNobody.stdout).not.toContain(TOKEN);
+  });
+
+  it('kernel-upgrade-required answers', async () => {
+    expect((await (await machine(UPGRADE)).run(['kernel-upgrade-required'], { asNobody: true })).status).toBe(
+      0,
+    );
+  });
+
+  it('config, whose file may hold passwords, is not shown', async () => {
+    const { common, run, store } = await machine(CHECKED);
+    store.config.update({ 'http-proxy': 'http://user:pass-word@proxy.example' });
+    expect(await run(['config'], { asNobody: true })).toEqual({
+      status: 77,
+      stdout: '',
+      stderr: `only root may read ${join(common, 'config')}\nRun it with 'sudo'.\n`,
+    });
+  });
+});
+
+describe('on a machine that is not enabled', () => {
+  it.each([
+    [['status'], 1, '', NOT_ENABLED],
+    [['status', '--format', 'humane'], 1, '', NOT_ENABLED],
+    [['status', '--format', 'json'], 1, '', NOT_ENABLED],
+    [['status', '--format', 'prometheus'], 1, '', NOT_ENABLED],
+    [['status', '--summary'], 1, '', NOT_ENABLED],
+    [['refresh'], 1, '', NOT_ENABLED],
+    [['refresh', '--timer'], 0, '', ''],
+    [['refresh', '--boot'], 0, '', ''],
+    [['disable'], 0, 'Machine is not enabled; there was nothing to disable.\n', ''],
+    [['revert'], 1, '', 'there is no live patch of ours in the kernel\n'],
+    [['history'], 0, '', 'Nothing has happened yet.\n'],
+    [['history', '--format', 'json'], 0, '[]\n', ''],
+    [['kernel-upgrade-required'], 2, '', NOT_ENABLED],
+    [['kernel-upgrade-required', '--motd'], 0, '', ''],
+    [['config', 'check-interval'], 0, 'check-interval: 60\n', ''],
+  ])('%j', async (words, status, stdout, stderr) => {
+    expect(await (await machine()).run(words)).toEqual({ status, stdout, stderr });
+  });
+});
+
+describe('enable', () => {
+  it('wants a token', async () => {
+    const { status, stderr, stdout } = await (await machine()).run(['enable']);
+    expect({ status, stdout }).toEqual({ status: 64, stdout: '' });
+    expect(stderr).toContain('Missing 1 required arg');
+    expect(await (await machine()).run(['enable', '-'], { stdin: '' })).toEqual({
+      status: 64,
+      stdout: '',
+      stderr: 'standard input holds no token\n',
+    });
+  });
+
+  it('refuses a machine that is enabled already', async () => {
+    expect(await (await machine(CHECKED)).run(['enable', 'token-token-token'])).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: "Machine-token already exists! Please use 'disable' to delete existing machine-token.\n",
+    });
+  });
+});
+
+describe('status of an enabled machine', () => {
+  it('is YAML in a pipe, and has the keys that callers look for', async () => {
+    const { status, stderr, stdout } = await (await machine(CHECKED)).run(['status']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('  running: true\n');
+    expect(stdout).toContain('    checkState: ');
+    expect(parse(stdout)).toMatchObject({ tier: 'stable', status: [{ supported: 'supported' }] });
+  });
+
+  it('is for people where it is asked for, in UTF-8 whatever the locale', async () => {
+    const { run } = await machine(CHECKED);
+    for (const LC_ALL of ['C', 'POSIX', 'en_US.ISO-8859-1', '']) {
+      const { stdout } = await run(['status', '--format', 'humane'], { env: { LC_ALL } });
+      expect(stdout).toContain('kernel state: ✓ kernel series ');
+      expect(stdout.split('\n').filter((line) => line !== '' && !line.includes(':'))).toEqual([]);
+    }
+  });
+
+  it('is for people on a terminal, with marks and colours as it can show them', async () => {
+    const { run } = await machine(CHECKED);
+    const utf8 = await run(['status'], { columns: 80, env: { LC_ALL: 'C.UTF-8', TERM: 'xterm' } });
+    expect(utf8.stdout).toContain('kernel state: \x1b[32m✓\x1b[0m kernel series ');
+    const plain = await run(['status'], { columns: 80, env: { LC_ALL: 'C.UTF-8', NO_COLOR: '1' } });
+    expect(plain.stdout).toContain('kernel state: ✓ kernel series ');
+    const ascii = await run(['status'], { columns: 80, env: { LC_ALL: 'C', NO_COLOR: '1' } });
+    expect(ascii.stdout).toContain('kernel state: [ok] kernel series ');
+    expect(ascii.stdout).toMatch(/^[\x20-\x7e\n]*$/);
+  });
+
+  it('breaks no line of its own on a narrow terminal', async () => {
+    const { run } = await machine(UPGRADE);
+    const env = { LC_ALL: 'C.UTF-8', NO_COLOR: '1' };
+    const narrow = await run(['status', '--verbose'], { columns: 20, env });
+    expect(narrow.stdout).toContain(
+      '✗ Livepatch coverage ended 2026-10-01; please upgrade the kernel and reboot\n',
+    );
+  });
+
+  it('is one line when only the summary is wanted', async () => {
+    const { stdout } = await (await machine(CHECKED)).run(['status', '--summary']);
+    expect(stdout).toMatch(/^\S+: ✓ no live kernel patches available for kernel .*; ✓ kernel series .*\n$/);
+  });
+
+  it('shows the token to root who asks for it, and to nobody else', async () => {
+    const { run } = await machine(CHECKED);
+    expect((await run(['status', '--show-secrets'])).stdout).toContain(`machine-token: ${TOKEN}\n`);
+    expect((await run(['status', '--verbose'])).stdout).not.toContain(TOKEN);
+  });
+
+  it('refuses a format that is not there', async () => {
+    expect(await (await machine(CHECKED)).run(['status', '--format', 'xml'])).toMatchObject({
+      status: 64,
+      stdout: '',
+      stderr: expect.stringContaining('--format=xml'),
+    });
+  });
+
+  it('says which file cannot be understood', async () => {
+    const { data, run } = await machine(CHECKED);
+    writeFileSync(join(data, 'record.json'), '{"schema": 1, "reverted": 5}');
+    expect(await run(['status'])).toEqual({
+      status: 74,
+      stdout: '',
+      stderr: `${join(data, 'record.json')} cannot be understood at reverted\nMove it away; the next 'sudo canonical-livepatch refresh' writes a new one.\n`,
+    });
+  });
+});
+
+describe('refresh when the server is not there', () => {
+  it('says so in the words that callers know, and status repeats them', async () => {
+    const { run, store } = await machine(CHECKED);
+    store.config.update({ 'remote-server': NOWHERE });
+    const { status, stderr, stdout } = await run(['refresh']);
+    expect({ status, stdout }).toEqual({ status: 69, stdout: '' });
+    const failure =
+      /livepatch check failed: POST request to "https:\/\/127\.0\.0\.1:1\/v1\/client\/[0-9a-f]{32}\/updates" failed/;
+    expect(stderr).toMatch(failure);
+    expect(stderr).not.toContain('caused by: ');
+    const shown = await run(['status', '--format', 'humane']);
+    expect(shown.stdout).toMatch(new RegExp(`^server check-in: failed: ${failure.source}$`, 'm'));
+  });
+
+  it('tells the cause when it is asked to', async () => {
+    const { run, store } = await machine(CHECKED);
+    store.config.update({ 'remote-server': NOWHERE });
+    expect((await run(['refresh', '--debug'])).stderr).toContain('caused by: ');
+    store.config.update({ 'log-level': 'debug' });
+    const { stderr } = await run(['refresh']);
+    expect(stderr).toContain('caused by: ');
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  it('says nothing but the failure when a timer calls', async () => {
+    const { run, store } = await machine(CHECKED);
+    store.config.update({ 'remote-server': NOWHERE });
+    const { stderr } = await run(['refresh', '--timer']);
+    expect(stderr).toMatch(/^livepatch check failed: /);
+    store.config.update({ 'check-interval': '0' });
+    expect(await run(['refresh', '--timer'])).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('config', () => {
+  it('sets several keys at once, or none', async () => {
+    const { run } = await machine();
+    expect(await run(['config', 'dial-timeout=20s', 'check-interval=120'])).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
+    expect(await run(['config', 'dial-timeout=30s', 'check-interval=5'])).toMatchObject({
+      status: 78,
+      stdout: '',
+      stderr: expect.stringMatching(/^config update aborted: check-interval: must be 0, or a whole number/),
+    });
+    expect(await run(['config', 'nothing=x'])).toMatchObject({
+      status: 78,
+      stderr: expect.stringMatching(/^config update aborted: nothing: is not a configuration key\n/),
+    });
+    expect((await run(['config', 'dial-timeout'])).stdout).toBe('dial-timeout: 20s\n');
+    await run(['config', 'dial-timeout=']);
+    expect((await run(['config', 'dial-timeout'])).stdout).toBe('dial-timeout: 12s\n');
+  });
+
+  it('prints lines that callers match on, or a document', async () => {
+    const { run } = await machine();
+    const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    await run(['config', 'ca-certs=@stdin'], { stdin: pem });
+    const { stdout } = await run(['config']);
+    expect(
+      stdout
+        .slice(0, -1)
+        .split('\n')
+        .filter((line) => !/^[a-z-]+: (.*)$/.test(line)),
+    ).toEqual([]);
+    expect(JSON.parse((await run(['config', '--format', 'json'])).stdout)).toMatchObject({
+      'check-interval': '60',
+      'ca-certs': pem,
+    });
+    expect(parse((await run(['config', 'ca-certs', '--format', 'yaml'])).stdout)).toEqual({
+      'ca-certs': pem,
+    });
+  });
+
+  it('names line and key of a file that was broken by hand, and the machine stays enabled', async () => {
+    const { common, run, store } = await machine(CHECKED);
+    writeFileSync(join(common, 'config'), 'dial-timeout: 20s\ncheck-interval: soon\n');
+    expect(await run(['config'])).toMatchObject({
+      status: 78,
+      stdout: '',
+      stderr: expect.stringMatching(/config, line 2: check-interval: /),
+    });
+    expect((await run(['status'])).status).toBe(0);
+    expect(store.token.exists()).toBe(true);
+  });
+
+  it('takes no server that does not answer while the machine is enabled', async () => {
+    const { run } = await machine(CHECKED);
+    expect(await run(['config', `remote-server=${NOWHERE}`])).toMatchObject({
+      status: 69,
+      stdout: '',
+      stderr: expect.stringContaining('config update aborted: remote-server: '),
+    });
+    expect((await run(['config', 'remote-server'])).stdout).toBe(
+      'remote-server: https://livepatch.canonical.com\n',
+    );
+  });
+});
+
+describe('kernel-upgrade-required', () => {
+  it('is an exit status, with a dry word', async () => {
+    const can = await (await machine(CHECKED)).run(['kernel-upgrade-required']);
+    expect(can).toMatchObject({ status: 1, stderr: '' });
+    expect(can.stdout).toMatch(/^kernel \S+: no upgrade of the kernel is needed now\n$/);
+    const must = await (await machine(UPGRADE)).run(['kernel-upgrade-required']);
+    expect(must).toMatchObject({ status: 0, stderr: '' });
+    expect(must.stdout).toMatch(/^kernel \S+: Livepatch coverage ended 2026-10-01\n$/);
+  });
+
+  it('keeps its answer when nobody reads the word', async () => {
+    expect(
+      (await (await machine(CHECKED)).run(['kernel-upgrade-required'], { closedStdout: true })).status,
+    ).toBe(1);
+  });
+
+  it('ends with 3 when something is broken, and never fails a login', async () => {
+    const { data, run } = await machine(CHECKED);
+    writeFileSync(join(data, 'record.json'), 'broken');
+    expect((await run(['kernel-upgrade-required'])).status).toBe(3);
+    expect(await run(['kernel-upgrade-required', '--motd'])).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  it('leaves a notice at login only when there is something to do', async () => {
+    expect((await (await machine(CHECKED)).run(['kernel-upgrade-required', '--motd'])).stdout).toBe('');
+    const { stdout } = await (await machine(UPGRADE)).run(['kernel-upgrade-required', '--motd']);
+    expect(stdout).toContain('*** Livepatch: a kernel upgrade is required ***');
+  });
+});
+
+describe('doctor', () => {
+  it('says what is wrong on stdout, and ends with 1', async () => {
+    const { run, store } = await machine();
+    store.config.update({ 'remote-server': NOWHERE });
+    const people = await run(['doctor']);
+    expect(people.status).toBe(1);
+    expect(people.stdout).toMatch(/^✗ server: GET request to .*\n {4}next: /m);
+    const findings = JSON.parse((await run(['doctor', '--json'])).stdout);
+    expect(findings).toContainEqual({
+      check: 'token',
+      verdict: 'wrong',
+      found: 'the machine is not enabled',
+      next: "Run 'sudo canonical-livepatch enable' with a token.",
+    });
+  });
+});
+
+describe('the program', () => {
+  it('tells its version', async () => {
+    expect(await (await machine()).run(['--version'])).toEqual({
+      status: 0,
+      stdout: `canonical-livepatch version ${manifest.version}\n`,
+      stderr: '',
+    });
+  });
+
+  it('shows every command when it is given none', async () => {
+    const { status, stdout } = await (await machine()).run([]);
+    expect(status).toBe(0);
+    expect(VERBS.filter((verb) => !stdout.includes(`  ${verb} `))).toEqual([]);
+  });
+
+  it('refuses a command that is not there', async () => {
+    expect(await (await machine()).run(['bogus'])).toMatchObject({ status: 64, stdout: '' });
+  });
+
+  it('speaks of a full disk in words, without a stack trace', async () => {
+    const { run } = await machine();
+    const { stderr, status } = await run(['config'], { stdoutTo: '/dev/full' });
+    expect(status).toBe(1);
+    expect(stderr).toBe('ENOSPC: no space left on device, write\n');
+  });
+});

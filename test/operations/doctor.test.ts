@@ -1,0 +1,147 @@
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Host } from '../../src/kernel/host.ts';
+import type { KernelSecurity } from '../../src/kernel/security.ts';
+import { doctor } from '../../src/operations/doctor.ts';
+import { enable } from '../../src/operations/enable.ts';
+import type { World } from '../../src/operations/world.ts';
+import { renderFindings } from '../../src/report/findings.ts';
+import type { LivePatch } from '../../src/types.ts';
+import { type Scene, startScene } from './scene.ts';
+
+const HOST: Host = { isRoot: true, missingInterfaces: undefined, timer: true };
+const SECURITY: KernelSecurity = {
+  lockdown: 'none',
+  secureBoot: false,
+  modulesDisabled: false,
+  tainted: 1 << 15,
+};
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await startScene();
+  await enable(scene.world, scene.authToken);
+});
+
+/** The same machine with something else about it. */
+function ill(change: {
+  host?: Partial<Host>;
+  security?: Partial<KernelSecurity>;
+  livePatches?: () => LivePatch[] | undefined;
+  now?: () => Date;
+}): World {
+  const { kernel } = scene.world;
+  return {
+    ...scene.world,
+    ...(change.now === undefined ? {} : { now: change.now }),
+    kernel: {
+      ...kernel,
+      host: async () => ({ ...HOST, ...change.host }),
+      security: () => ({ ...SECURITY, ...change.security }),
+      ...(change.livePatches === undefined ? {} : { livePatches: change.livePatches }),
+    },
+  };
+}
+
+const wrongIn = async (world: World) => (await doctor(world)).filter(({ verdict }) => verdict === 'wrong');
+
+describe('doctor', () => {
+  it('finds nothing wrong with a machine that is well', async () => {
+    const findings = await doctor(ill({}));
+    expect(findings.filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
+    expect(findings.map(({ check }) => check)).toEqual([
+      'root',
+      'kernel',
+      'modules',
+      'Secure Boot',
+      'taint',
+      'confinement',
+      'configuration',
+      'certificates',
+      'files',
+      'disk',
+      'clock',
+      'DNS',
+      'proxy',
+      'TLS',
+      'server',
+      'token',
+      'last check',
+      'timer',
+    ]);
+  });
+
+  it.each([
+    ['root', { host: { isRoot: false } }, /does not run as root/, /sudo canonical-livepatch doctor/],
+    ['kernel', { livePatches: () => undefined }, /CONFIG_LIVEPATCH/, /Boot a kernel/],
+    ['modules', { security: { modulesDisabled: true } }, /switched off/, /modules_disabled/],
+    ['taint', { security: { tainted: 1 << 7 } }, /oops/, /dmesg/],
+    [
+      'confinement',
+      { host: { missingInterfaces: ['kernel-module-control'] } },
+      /not connected to kernel-module-control/,
+      /'sudo snap connect canonical-livepatch:kernel-module-control'/,
+    ],
+    ['timer', { host: { timer: false } }, /no timer/, /refresh --timer/],
+    ['clock', { now: () => new Date('2020-01-01T00:00:00Z') }, /before the last check/, /timedatectl/],
+    ['last check', { now: () => new Date(Date.now() + 3 * 86_400_000) }, /too long ago/, /refresh/],
+  ])('finds out about %s', async (check, change, found, next) => {
+    expect(await wrongIn(ill(change))).toEqual([
+      { check, verdict: 'wrong', found: expect.stringMatching(found), next: expect.stringMatching(next) },
+    ]);
+  });
+
+  it('says how to enrol a key of your own under Secure Boot', async () => {
+    const findings = await doctor(ill({ security: { secureBoot: true, lockdown: 'integrity' } }));
+    expect(findings.find(({ check }) => check === 'Secure Boot')).toEqual({
+      check: 'Secure Boot',
+      verdict: 'unknown',
+      found:
+        'Secure Boot is on, lockdown is integrity: the kernel takes only modules that are signed with a key it knows; whether it knows yours (signing-certs) shows when a patch is inserted',
+      next: "Enrol the certificate of signing-certs: 'sudo mokutil --import cert.der', reboot, and confirm at the console.",
+    });
+  });
+
+  it('finds a file that others can read, and how to close it', async () => {
+    const path = join(scene.common, 'machine-token');
+    chmodSync(path, 0o644);
+    expect(await wrongIn(ill({}))).toEqual([
+      {
+        check: 'files',
+        verdict: 'wrong',
+        found: `others could read or change ${path}`,
+        next: `Run 'sudo chmod 600 ${path}'.`,
+      },
+    ]);
+  });
+
+  it('tells a TLS certificate that is not trusted from a server that is not there', async () => {
+    scene.store.config.update({ 'ca-certs': '' });
+    expect((await wrongIn(ill({}))).map(({ check }) => check)).toEqual(['TLS', 'server']);
+    scene.store.config.update({ 'remote-server': 'https://127.0.0.1:1' });
+    const findings = await doctor(ill({}));
+    expect(findings.find(({ check }) => check === 'TLS')?.verdict).toBe('unknown');
+    expect(findings.find(({ check }) => check === 'server')?.verdict).toBe('wrong');
+  });
+
+  it('never shows the password of a proxy', async () => {
+    scene.store.config.update({ 'https-proxy': 'http://user:pass-word@127.0.0.1:1' });
+    const text = JSON.stringify(await doctor(ill({})));
+    expect(text).toContain('127.0.0.1:1');
+    expect(text).not.toContain('pass-word');
+  });
+});
+
+it('is a line a finding for people, with what to do next under it', () => {
+  expect(
+    renderFindings([
+      { check: 'kernel', verdict: 'ok', found: 'can be live-patched' },
+      { check: 'clock', verdict: 'unknown', found: 'nothing to compare it with' },
+      { check: 'timer', verdict: 'wrong', found: 'no timer', next: 'Set one.' },
+    ]),
+  ).toBe(`✓ kernel: can be live-patched
+⧗ clock: nothing to compare it with
+✗ timer: no timer
+    next: Set one.`);
+});

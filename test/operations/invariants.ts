@@ -1,0 +1,155 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LIMITS } from '../../src/limits.ts';
+import { status } from '../../src/operations/status.ts';
+import type { StatusDocument } from '../../src/report/document.ts';
+import type { CrashLock } from '../../src/types.ts';
+import type { Deed, Sandbox } from './sandbox.ts';
+
+/** What an invariant is held against: a machine at rest, and the run that it comes from. */
+export interface Subject {
+  sandbox: Sandbox;
+  /** How the run ended; undefined when nothing ran. */
+  ended: 'well' | 'with an error' | 'killed' | undefined;
+  deeds: Deed[];
+  /** The administrator asked for what is blocked to be tried again. */
+  retried: boolean;
+  /** The locks on disk before the run. */
+  locksBefore: CrashLock[];
+  /** Whether the machine is enabled, by what its administrator has seen; undefined after a run that was killed. */
+  enabled: boolean | undefined;
+  /** Somebody has spoiled the record, and no run has come since. */
+  spoiled: boolean;
+}
+
+/** @returns what is wrong, or undefined. */
+type Invariant = (subject: Subject) => string | undefined;
+
+/** What always holds, whatever happened before: the one place where it is written down. */
+export const INVARIANTS: Record<string, Invariant> = {
+  /** The kernel is never handed a module that no pinned certificate has signed. */
+  'nothing unverified is inserted': ({ deeds }) => bad(deeds, 'insert', ({ trusted }) => !trusted),
+
+  /** Whatever the machine dies of at an insertion, the next boot finds a lock that says so. */
+  'nothing is inserted without its lock on disk': ({ deeds }) =>
+    bad(deeds, 'insert', ({ locked }) => !locked),
+
+  /** The server's last word is minded, for what is on disk too; it may be withdrawn, never overlooked. */
+  'what the server has taken back is not inserted': ({ deeds }) =>
+    bad(deeds, 'insert', ({ blocked }) => blocked),
+
+  /** A cumulative patch would take somebody else's out of use without a word. */
+  "nothing is inserted beside somebody else's live patch": ({ deeds }) =>
+    bad(deeds, 'insert', ({ foreign }) => foreign.length > 0),
+
+  /** After a crash: not before the machine has been up for a while, once, and then no more; after a bug: never. */
+  'what the machine went down with is not inserted again unasked': ({
+    deeds,
+    locksBefore,
+    retried,
+    sandbox,
+  }) => {
+    const { bootId, kernel, uptimeSeconds } = sandbox.kernel.machine();
+    const early = uptimeSeconds < LIMITS.kernel.cleanTime / 1000;
+    const barred = (version: string) =>
+      locksBefore.some(
+        (lock) =>
+          lock.version === version &&
+          lock.kernel === kernel &&
+          (lock.trace !== undefined || (lock.bootId !== bootId && (lock.attempt > 1 || early))),
+      );
+    return retried ? undefined : bad(deeds, 'insert', ({ version }) => barred(version));
+  },
+
+  /** A lock is lifted only when the patch is out of the kernel, or was watched to the end. */
+  'a patch in the kernel keeps its lock until it has settled': ({ deeds }) =>
+    bad(deeds, 'lift', ({ inKernel, watched }) => inKernel && watched < LIMITS.kernel.settleTime),
+
+  /** Else the next boot would take a good patch for one that the machine died of. */
+  'a run that ends well leaves no lock but of a bug or a crash': ({ ended, sandbox }) => {
+    const { bootId } = sandbox.kernel.machine();
+    const left = sandbox.store.locks.all().find((lock) => lock.bootId === bootId && lock.trace === undefined);
+    // Nobody goes on with a patch of a machine that was disabled.
+    if (ended !== 'well' || left === undefined || !sandbox.store.token.exists()) return undefined;
+    return `a lock of ${left.version}`;
+  },
+
+  /** Other programs go by the token's file. */
+  'a machine is enabled exactly while its token is there': ({ enabled, sandbox }) => {
+    const token = existsSync(join(sandbox.common, 'machine-token'));
+    return enabled !== undefined && enabled !== token ? `enabled: ${enabled}, token: ${token}` : undefined;
+  },
+
+  /** Only somebody else can make the record unreadable; never a run that was killed. */
+  'the record can be understood': ({ sandbox, spoiled }) => {
+    try {
+      sandbox.store.record.read();
+      return undefined;
+    } catch (error) {
+      return spoiled ? undefined : String(error);
+    }
+  },
+
+  /** Whatever is broken, a person can ask. */
+  'status answers': ({ sandbox }) => {
+    try {
+      documentOf(sandbox);
+      return undefined;
+    } catch (error) {
+      return String(error);
+    }
+  },
+
+  /** Others decide by this word that a reboot can wait. */
+  'what status calls applied, the kernel holds: that very code, enabled and at rest': ({ sandbox }) => {
+    const document = documentOf(sandbox);
+    if (document?.patchState !== 'applied') return undefined;
+    const atRest = (sandbox.kernel.livePatches() ?? []).find(
+      ({ enabled, inTransition, name }) =>
+        enabled && !inTransition && sandbox.versionOf(name) === document.version,
+    );
+    return atRest === undefined ? `${document.version} is not in the kernel` : undefined;
+  },
+
+  /** What is loaded besides the patch that is told of is told of too. */
+  'nothing of ours is in the kernel that status does not show': ({ sandbox, spoiled }) => {
+    const document = documentOf(sandbox);
+    if (document === undefined || spoiled) return undefined;
+    const shown = new Set(document.others);
+    const hidden = sandbox.kernel
+      .modules()
+      .filter((name) => name.startsWith('lkp_') && !shown.has(name))
+      .filter((name) => sandbox.versionOf(name) !== document.version && name !== recordedModule(sandbox));
+    return hidden.length > 0 ? hidden.join(', ') : undefined;
+  },
+
+  /** A token that was half written when the power went must not lie about for ever. */
+  'a run that ends well leaves nothing temporary': ({ ended, sandbox }) => {
+    const { common, data } = sandbox;
+    const left = [common, data, join(common, 'locks'), join(common, 'patches')]
+      .flatMap((directory) => readdirSync(directory))
+      .filter((name) => /\.tmp$|\.partial$|^\./.test(name));
+    return ended === 'well' && left.length > 0 ? left.join(', ') : undefined;
+  },
+};
+
+/** The names of all that do not hold, each with what is wrong. */
+export function broken(subject: Subject): string[] {
+  return Object.entries(INVARIANTS).flatMap(([name, check]) => {
+    const wrong = check(subject);
+    return wrong === undefined ? [] : `${name}: ${wrong}`;
+  });
+}
+
+function bad(deeds: Deed[], kind: Deed['kind'], isBad: (deed: Deed) => boolean): string | undefined {
+  return deeds.find((deed) => deed.kind === kind && isBad(deed))?.version;
+}
+
+/** Undefined when the machine is not enabled. */
+function documentOf({ store, world }: Sandbox): StatusDocument | undefined {
+  return store.token.exists() ? status(world) : undefined;
+}
+
+function recordedModule({ store }: Sandbox): string | undefined {
+  return store.record.read().patch?.module;
+}

@@ -1,0 +1,230 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { disable } from '../../src/operations/disable.ts';
+import { enable } from '../../src/operations/enable.ts';
+import { refresh } from '../../src/operations/refresh.ts';
+import { revert } from '../../src/operations/revert.ts';
+import { status } from '../../src/operations/status.ts';
+import type { World } from '../../src/operations/world.ts';
+import { Secret } from '../../src/secret.ts';
+import { MACHINE } from '../fakes/kernel.ts';
+import { broken } from './invariants.ts';
+import { type Sandbox, startSandbox, UNTRUSTED } from './sandbox.ts';
+
+const TOKEN = new Secret('an-auth-token');
+const COMMANDS = {
+  enable: (world: World) => enable(world, TOKEN),
+  refresh: (world: World) => refresh(world),
+  'refresh --boot': (world: World) => refresh(world, { boot: true }),
+  'refresh --retry-blocked': (world: World) => refresh(world, { retryBlocked: true }),
+  revert,
+  disable: (world: World) => disable(world, { unpatch: false }),
+  'disable --unpatch': (world: World) => disable(world, { unpatch: true }),
+};
+type Command = keyof typeof COMMANDS;
+
+/** What can happen while a run is at work. */
+type Trouble =
+  | { kind: 'none' }
+  /** The process dies, or the whole machine does, at the nth call that leaves the operations. */
+  | { kind: 'kill' | 'crash'; call: number; after: boolean }
+  | { kind: 'refusal' | 'stall' | 'bug' | 'module in use' | 'no network' };
+
+type Event =
+  | { kind: 'run'; command: Command; trouble: Trouble }
+  | { kind: 'publish' | 'withdraw' | 'block'; version: string }
+  | { kind: 'reboot'; otherKernel: boolean }
+  | { kind: 'time passes' | 'another vendor' | 'record spoiled' | 'record lost' | 'payloads lost' };
+
+const version = fc.constantFrom('121.1', '121.2', '122.1', '123.1', UNTRUSTED);
+const trouble: fc.Arbitrary<Trouble> = fc.oneof(
+  { weight: 5, arbitrary: fc.constant({ kind: 'none' as const }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('kill' as const, 'crash' as const),
+      call: fc.integer({ min: 1, max: 70 }),
+      after: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('refusal' as const, 'stall', 'bug', 'module in use', 'no network'),
+    }),
+  },
+);
+const command = fc.constantFrom<Command>(
+  ...(['refresh', 'refresh', 'refresh', 'refresh --boot', 'refresh --boot'] as const),
+  ...(Object.keys(COMMANDS) as Command[]),
+);
+const event: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('run' as const), command, trouble }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('publish' as const, 'publish', 'withdraw', 'block'),
+      version,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('reboot' as const),
+      otherKernel: fc.constantFrom(false, false, false, true),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom(
+        'time passes' as const,
+        'time passes',
+        'another vendor',
+        'record spoiled',
+        'record lost',
+        'payloads lost',
+      ),
+    }),
+  },
+);
+
+/** A machine, and what its administrator knows of it. */
+interface Model {
+  sandbox: Sandbox;
+  enabled: boolean | undefined;
+  spoiled: boolean;
+}
+
+/** Runs a command, under whatever trouble. @returns the invariants that do not hold after it. */
+async function run(model: Model, name: Command, trouble: Trouble): Promise<string[]> {
+  const { sandbox } = model;
+  const { kernel, server, store, world } = sandbox;
+  const locksBefore = store.locks.all();
+  const { sleep } = world;
+  arrange(sandbox, trouble);
+  const failure = await COMMANDS[name](world).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const died = sandbox.settle();
+  server.unreachable = false;
+  kernel.calm();
+  world.sleep = sleep;
+  if (died && trouble.kind === 'crash') kernel.reboot();
+  const known = !died && (name.startsWith('disable') || name === 'enable');
+  if (died && (name === 'enable' || name.startsWith('disable'))) model.enabled = undefined;
+  else if (known && failure === undefined) model.enabled = name === 'enable';
+  // Only runs that take the lock set a record right.
+  if (!died && failure === undefined) model.spoiled = false;
+  const ended = died ? 'killed' : failure === undefined ? 'well' : 'with an error';
+  const retried = name === 'refresh --retry-blocked';
+  return broken({ ...model, ended, retried, locksBefore, deeds: sandbox.deeds() });
+}
+
+function arrange({ dieAt, kernel, server, world }: Sandbox, trouble: Trouble): void {
+  switch (trouble.kind) {
+    case 'kill':
+    case 'crash':
+      dieAt(trouble.call, trouble.after);
+      break;
+    case 'refusal':
+      kernel.refuseNextInsert('Cannot allocate memory');
+      break;
+    case 'stall':
+      kernel.stallNextTransition();
+      break;
+    case 'module in use':
+      kernel.refuseNextRemove();
+      break;
+    case 'no network':
+      server.unreachable = true;
+      break;
+    case 'bug': {
+      const { sleep } = world;
+      world.sleep = async (milliseconds) => {
+        const [patch] = kernel.livePatches() ?? [];
+        kernel.say(
+          'BUG: kernel NULL pointer dereference',
+          `RIP: 0010:oops+0x1/0x2 [${patch?.name}]`,
+          '---[ end trace 0 ]---',
+        );
+        await sleep(milliseconds);
+      };
+    }
+  }
+}
+
+function happen(model: Model, what: Exclude<Event, { kind: 'run' }>): string[] {
+  const { kernel, server, store, data } = model.sandbox;
+  switch (what.kind) {
+    case 'publish':
+    case 'withdraw':
+    case 'block':
+      server[what.kind](what.version);
+      break;
+    case 'reboot':
+      kernel.reboot(10, what.otherKernel ? '6.1.0-57-amd64' : MACHINE.release);
+      break;
+    case 'time passes':
+      kernel.stayUp(3600);
+      break;
+    case 'another vendor':
+      if (!kernel.isLoaded('kpatch_x')) kernel.hold('kpatch_x');
+      break;
+    case 'record spoiled':
+      writeFileSync(join(data, 'record.json'), '{"schema": 1, "patch": {');
+      model.spoiled = true;
+      break;
+    case 'record lost':
+      rmSync(join(data, 'record.json'), { force: true });
+      model.spoiled = true;
+      break;
+    case 'payloads lost':
+      store.payloads.keepOnly(undefined);
+  }
+  const locksBefore = store.locks.all();
+  return broken({ ...model, ended: undefined, retried: false, locksBefore, deeds: model.sandbox.deeds() });
+}
+
+/** When the trouble is over, a good patch that nothing speaks against gets into the kernel. */
+async function converges(model: Model): Promise<string[]> {
+  const { kernel, server, store, world } = model.sandbox;
+  if (kernel.isLoaded('kpatch_x') || kernel.machine().release !== MACHINE.release)
+    kernel.reboot(10, MACHINE.release);
+  server.publish('200.1');
+  const wrong: string[] = [];
+  if (!store.token.exists()) wrong.push(...(await run(model, 'enable', { kind: 'none' })));
+  wrong.push(...(await run(model, 'refresh', { kind: 'none' })));
+  const document = status(world);
+  if (document.patchState !== 'applied' || document.version !== '200.1') {
+    wrong.push(`does not converge: ${document.patchState} ${document.version} ${document.failure?.message}`);
+  }
+  const stuck = kernel.modules().filter((name) => name !== 'lkp_Debian_6_1_0_56_amd64_200');
+  if (stuck.length > 0) wrong.push(`left over: ${stuck}`);
+  return wrong;
+}
+
+describe('whatever happens to a machine', () => {
+  it('the invariants hold after each run, and it converges when the trouble is over', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 25 }), async (events) => {
+        using sandbox = startSandbox();
+        const model: Model = { sandbox, enabled: true, spoiled: false };
+        // Most of what can go wrong takes a machine that is enabled, and patched.
+        sandbox.server.publish('121.1');
+        await enable(sandbox.world, TOKEN);
+        sandbox.deeds();
+        for (const one of events) {
+          const wrong = one.kind === 'run' ? await run(model, one.command, one.trouble) : happen(model, one);
+          if (wrong.length > 0) throw new Error(`after ${JSON.stringify(one)}: ${wrong.join('; ')}`);
+        }
+        const wrong = await converges(model);
+        if (wrong.length > 0) throw new Error(`at the end: ${wrong.join('; ')}`);
+      }),
+      { numRuns: Number(process.env.RUNS ?? 100) },
+    );
+  }, 300_000);
+});

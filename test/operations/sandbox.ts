@@ -1,0 +1,297 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { LivepatchError } from '../../src/errors.ts';
+import type { World } from '../../src/operations/world.ts';
+import { readModule } from '../../src/patch/module.ts';
+import { splitSignedModule } from '../../src/patch/trailer.ts';
+import { compareVersions } from '../../src/patch/version.ts';
+import type { Server } from '../../src/remote/server.ts';
+import { Secret } from '../../src/secret.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
+import { makeSigner } from '../patch/make/pki.ts';
+import { OURS, patchFile } from './scene.ts';
+
+/**
+ * A machine and its server for thousands of runs: the real operations on the real store, without TLS and without a
+ * wait. It sees all that a run does to the kernel, and can let a run die at any call that leaves the operations.
+ */
+export interface Sandbox extends Disposable {
+  /** Where all its files are. */
+  directory: string;
+  world: World;
+  kernel: FakeKernel;
+  store: Store;
+  common: string;
+  data: string;
+  server: FakeServer;
+  /** What a person was told, in order. */
+  told: string[];
+  /** What was done to the kernel since this was last asked. */
+  deeds(): Deed[];
+  /** The version whose code is in the kernel under a module's name, as the kernel alone could know. */
+  versionOf(module: string): string | undefined;
+  /** The next run dies at its nth call to the outside, before or after that is done; `settle` says whether it did. */
+  dieAt(call: number, after: boolean): void;
+  /** The next run is dead as soon as this is so. */
+  dieWhen(isDead: () => boolean): void;
+  /** Ends the life or death of a run. @returns whether it died. */
+  settle(): boolean;
+}
+
+/** Something that was done to the kernel, and how things stood at that moment. */
+export interface Deed {
+  kind: 'insert' | 'lift';
+  version: string;
+  /** Whether the module carries a signature that this machine trusts. */
+  trusted: boolean;
+  /** Whether a lock of this boot was on disk. */
+  locked: boolean;
+  /** Whether the server's word that is on record speaks against it. */
+  blocked: boolean;
+  /** Live patches of somebody else. */
+  foreign: string[];
+  /** Milliseconds that the run has watched so far. */
+  watched: number;
+  inKernel: boolean;
+}
+
+/** A Livepatch server of the mind: it says what a real one would, without a network. */
+export interface FakeServer extends Server {
+  publish(version: string): void;
+  withdraw(version: string): void;
+  block(version: string): void;
+  unreachable: boolean;
+}
+
+const STRANGER = makeSigner();
+/** Made once: openssl signs each. */
+const ARCHIVES = new Map<string, Buffer>();
+const VERSIONS = new Map<string, { version: string; trusted: boolean }>();
+
+/** A version whose patch file somebody else has signed. */
+export const UNTRUSTED = '125.1';
+
+function archiveOf(version: string): Buffer {
+  const made = ARCHIVES.get(version);
+  if (made !== undefined) return made;
+  const trusted = version !== UNTRUSTED;
+  const archive = patchFile(version, {
+    signer: trusted ? OURS : STRANGER,
+    // Two minor versions have the same module name, but never the same code.
+    parts: { filler: Buffer.from(`the code of ${version}`) },
+    module(signed) {
+      VERSIONS.set(sha256(signed), { version, trusted });
+      return signed;
+    },
+  });
+  ARCHIVES.set(version, archive);
+  return archive;
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+/** In memory, where syncing costs nothing. */
+export function startSandbox(): Sandbox {
+  const directory = mkdtempSync('/dev/shm/livepatch-test-');
+  const [common, data] = [join(directory, 'common'), join(directory, 'data')];
+  const store = openStore({ SNAP: directory, SNAP_COMMON: common, SNAP_DATA: data });
+  for (const path of [common, data, join(common, 'patches'), join(common, 'locks')]) mkdirSync(path);
+  store.config.update({ 'remote-server': 'https://livepatch.test', 'signing-certs': OURS.pem });
+
+  const kernel = fakeKernel();
+  const server = fakeServer();
+  const told: string[] = [];
+  const inKernel = new Map<string, string>();
+  const deeds: Deed[] = [];
+  let watched = 0;
+  let held = false;
+
+  let calls = 0;
+  let death: { call: number; after: boolean } | undefined;
+  let dead = false;
+  let isDead = () => false;
+  function pass(when: 'before' | 'after'): void {
+    if (when === 'before') calls += 1;
+    if (death?.call === calls && death.after === (when === 'after')) dead = true;
+    if (isDead()) dead = true;
+    if (dead) throw new Error('killed');
+  }
+
+  function note(kind: Deed['kind'], module: string, version: string, trusted: boolean): void {
+    const lock = store.locks.read(module, version);
+    const livePatches = kernel.livePatches() ?? [];
+    deeds.push({
+      ...{ kind, version, trusted, watched },
+      locked: lock?.bootId === kernel.machine().bootId,
+      blocked: recordOf(store).advice?.blocklist?.patches?.includes(version) ?? false,
+      foreign: livePatches.map(({ name }) => name).filter((name) => !name.startsWith('lkp_')),
+      inKernel: livePatches.some(({ name }) => name === module),
+    });
+  }
+
+  const insert = kernel.insert;
+  kernel.insert = async (fd) => {
+    // By path, so that the kernel still finds the descriptor at its beginning.
+    const module = readFileSync(`/proc/self/fd/${fd}`);
+    const { trusted, version } = VERSIONS.get(sha256(module)) ?? { version: '?', trusted: false };
+    const { name } = readModule(splitSignedModule(module).content);
+    note('insert', name, version, trusted);
+    watched = 0;
+    await insert(fd);
+    inKernel.set(name, version);
+  };
+  const lift = store.locks.lift;
+  store.locks.lift = (module, version) => {
+    note('lift', module, version, true);
+    lift(module, version);
+  };
+  // One process, one run at a time: flock(2) has its own tests.
+  store.lock = async () => {
+    if (held) throw new LivepatchError('busy', 'held');
+    held = true;
+    return {
+      [Symbol.dispose]: () => {
+        held = false;
+      },
+    };
+  };
+
+  const world: World = {
+    clientVersion: '1.2.3',
+    kernel: mortal(kernel, pass),
+    store: mortal(store, pass),
+    connect: async () => mortal(server, pass),
+    now: () => new Date('2026-11-22T12:00:00Z'),
+    async sleep(milliseconds) {
+      pass('before');
+      watched += milliseconds;
+      pass('after');
+    },
+    warn: () => {},
+    progress(step) {
+      pass('before');
+      told.push(step);
+    },
+  };
+  return {
+    ...{ world, kernel, store, directory, common, data, server, told },
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+    deeds: () => deeds.splice(0),
+    versionOf: (module) => inKernel.get(module),
+    dieAt(call, after) {
+      calls = 0;
+      death = { call, after };
+    },
+    dieWhen(next) {
+      isDead = next;
+    },
+    settle() {
+      const died = dead;
+      if (died) held = false;
+      dead = false;
+      isDead = () => false;
+      death = undefined;
+      return died;
+    },
+  };
+}
+
+function recordOf(store: Store) {
+  try {
+    return store.record.read();
+  } catch {
+    return {};
+  }
+}
+
+/** The same object, each of whose methods, however deep, passes a gate before and after what it does. */
+function mortal<T extends object>(target: T, pass: (when: 'before' | 'after') => void): T {
+  return new Proxy(target, {
+    get(_, key) {
+      const value = Reflect.get(target, key);
+      if (typeof value === 'object' && value !== null) return mortal(value, pass);
+      if (typeof value !== 'function') return value;
+      return (...words: unknown[]) => {
+        pass('before');
+        const result = value.apply(target, words);
+        if (!(result instanceof Promise)) {
+          pass('after');
+          return result;
+        }
+        return result.then((outcome) => {
+          pass('after');
+          return outcome;
+        });
+      };
+    },
+  });
+}
+
+function fakeServer(): FakeServer {
+  const published = new Set<string>();
+  const blocked = new Set<string>();
+  let serial = 0;
+  let token: string | undefined;
+  const server: FakeServer = {
+    unreachable: false,
+    publish: (version) => void published.add(version),
+    withdraw: (version) => void published.delete(version),
+    block(version) {
+      published.delete(version);
+      blocked.add(version);
+    },
+    async support() {
+      reach();
+      return 'supported';
+    },
+    async register() {
+      reach();
+      token = 'a'.repeat(32);
+      return new Secret(token);
+    },
+    async checkIn(report) {
+      reach();
+      if (token === undefined) throw new LivepatchError('server-refused', 'Invalid Machine Token');
+      serial += 1;
+      const version =
+        report.kernel === MACHINE.kernel ? [...published].sort(compareVersions).at(-1) : undefined;
+      const archive = version === undefined ? undefined : archiveOf(version);
+      return {
+        serial,
+        issuedAt: '2026-11-22T12:00:00Z',
+        advice: {
+          support: 'supported',
+          tier: 'stable',
+          offer:
+            version === undefined || archive === undefined
+              ? undefined
+              : {
+                  ...{
+                    version,
+                    url: `/v1/patches/${version}`,
+                    sha256: sha256(archive),
+                    size: archive.length,
+                  },
+                  releasedAt: '2026-01-10T12:00:00Z',
+                  fixes: [{ name: 'CVE-2026-0001', description: '', bug: '', patched: true }],
+                },
+          blocklist: blocked.size === 0 ? undefined : { patches: [...blocked] },
+        },
+      };
+    },
+    async *download({ version }) {
+      reach();
+      yield archiveOf(version);
+    },
+    async unregister() {
+      reach();
+      token = undefined;
+    },
+  };
+  function reach(): void {
+    if (server.unreachable) throw new LivepatchError('network', 'the server cannot be reached');
+  }
+  return server;
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { enable } from '../../src/operations/enable.ts';
+import { refresh } from '../../src/operations/refresh.ts';
+import { type Scene, startScene } from './scene.ts';
+
+const MINUTE = 60_000;
+const later = ({ world }: Scene, minutes: number) => ({
+  ...world,
+  now: () => new Date(Date.now() + minutes * MINUTE),
+});
+const NOT_DUE = { action: 'keep', why: 'not-due' };
+const CHECKED = { action: 'keep', why: 'nothing-offered' };
+
+async function enabledScene(): Promise<Scene> {
+  const scene = await startScene();
+  await enable(scene.world, scene.authToken);
+  return scene;
+}
+
+describe("a timer's refresh", () => {
+  it('checks when the last good check is an interval old, or nearly so, and not before', async () => {
+    const scene = await enabledScene();
+    expect(await refresh(later(scene, 30), { timer: true })).toEqual(NOT_DUE);
+    expect(await refresh(later(scene, 50), { timer: true })).toEqual(CHECKED);
+  });
+
+  it('keeps to a longer check-interval', async () => {
+    const scene = await enabledScene();
+    scene.store.config.update({ 'check-interval': '1440' });
+    expect(await refresh(later(scene, 23 * 60), { timer: true })).toEqual(NOT_DUE);
+    expect(await refresh(later(scene, 24 * 60), { timer: true })).toEqual(CHECKED);
+  });
+
+  it('tries again at once after a check that failed', async () => {
+    const scene = await enabledScene();
+    const { lastGoodCheck: _, ...rest } = scene.store.record.read();
+    scene.store.record.write({ ...rest, lastCheck: { at: new Date().toISOString(), error: 'x' } });
+    expect(await refresh(scene.world, { timer: true })).toEqual(CHECKED);
+  });
+
+  it('does nothing when check-interval is 0, at boot neither, but for a person', async () => {
+    const scene = await enabledScene();
+    scene.store.config.update({ 'check-interval': '0' });
+    const before = scene.store.record.read().lastCheck;
+    expect(await refresh(later(scene, 9999), { timer: true })).toEqual(NOT_DUE);
+    await refresh(scene.world, { boot: true });
+    expect(scene.store.record.read().lastCheck).toEqual(before);
+    expect(await refresh(scene.world)).toEqual(CHECKED);
+  });
+
+  it('is no failure on a machine that is not enabled', async () => {
+    const { world } = await startScene();
+    expect(await refresh(world, { timer: true })).toEqual({ action: 'keep', why: 'not-enabled' });
+    await expect(refresh(world)).rejects.toMatchObject({ code: 'not-enabled' });
+  });
+});

@@ -1,0 +1,73 @@
+import { COMMANDS } from '../src/commands.ts';
+
+/** What a command says of itself, in plain words: what manual pages and completions are made of. */
+export interface Entry {
+  name: string;
+  summary: string;
+  description: string;
+  usage: string[];
+  args: { name: string; description: string; required: boolean }[];
+  flags: { name: string; summary: string; options: readonly string[] }[];
+  examples: { description: string; command: string }[];
+}
+
+/** Of oclif's command classes, the part that is read here. */
+interface CommandClass {
+  summary?: string;
+  description?: string;
+  usage?: string | string[];
+  args?: Record<string, { description?: string; required?: boolean }>;
+  flags?: Record<string, { summary?: string; options?: readonly string[] }>;
+  baseFlags?: Record<string, { summary?: string }>;
+  examples?: (string | { description: string; command: string })[];
+}
+
+export const BIN = 'canonical-livepatch';
+
+export function catalogue(): Entry[] {
+  return Object.entries(COMMANDS as Record<string, CommandClass>).map(([name, command]) => {
+    const args = Object.entries(command.args ?? {}).map(([arg, { description = '', required = false }]) => ({
+      name: arg,
+      description,
+      required,
+    }));
+    const flags = Object.entries({ ...command.flags, ...command.baseFlags }).map(
+      ([flag, { summary = '', ...rest }]) => ({
+        name: flag,
+        summary,
+        options: 'options' in rest ? (rest.options ?? []) : [],
+      }),
+    );
+    return {
+      name,
+      summary: command.summary ?? '',
+      description: command.description ?? '',
+      usage: usageOf(name, command, args, flags),
+      args,
+      flags,
+      examples: (command.examples ?? []).map((example) =>
+        typeof example === 'string'
+          ? { description: '', command: filled(example) }
+          : { ...example, command: filled(example.command) },
+      ),
+    };
+  });
+}
+
+function usageOf(
+  name: string,
+  { usage }: CommandClass,
+  args: Entry['args'],
+  flags: Entry['flags'],
+): string[] {
+  if (usage !== undefined) return [usage].flat();
+  const words = args.map((arg) => (arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`));
+  const options = flags.map(
+    ({ name: flag, options }) => `[--${flag}${options.length > 0 ? ` ${options.join('|')}` : ''}]`,
+  );
+  return [[name, ...words, ...options].join(' ')];
+}
+
+function filled(template: string): string {
+  return template.replaceAll('<%= config.bin %>', BIN);
+}
