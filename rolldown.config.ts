@@ -31,7 +31,7 @@ const lazyOclif: Plugin = {
 const TOP_REQUIRE = /^(?:const|var) (\w+_\d+) = (\w*\(?require\("([^"]+)"\)\)?);$/gm;
 
 function stub(file: string): string {
-  return join(process.cwd(), 'tools/stubs', file);
+  return join(process.cwd(), 'snap/build/stubs', file);
 }
 
 export default defineConfig({

@@ -54,7 +54,7 @@ export const MACHINE: Machine = {
   uptimeSeconds: 3600,
 };
 
-export const freshState = (): FakeState => ({
+const freshState = (): FakeState => ({
   machine: MACHINE,
   patches: [],
   loaded: [],

@@ -10,7 +10,7 @@ interface GivenModule {
 }
 
 /** Two cumulative patches of version_proc_show(), signed modules, and something that is no module. */
-export interface Given {
+interface Given {
   older: GivenModule;
   newer: GivenModule;
   garbage: string;

@@ -26,7 +26,7 @@ export interface Subject {
 type Invariant = (subject: Subject) => string | undefined;
 
 /** What always holds, whatever happened before: the one place where it is written down. */
-export const INVARIANTS: Record<string, Invariant> = {
+const INVARIANTS: Record<string, Invariant> = {
   /** The kernel is never handed a module that no pinned certificate has signed. */
   'nothing unverified is inserted': ({ deeds }) => bad(deeds, 'insert', ({ trusted }) => !trusted),
 

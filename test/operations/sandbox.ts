@@ -58,7 +58,7 @@ export interface Deed {
 }
 
 /** A Livepatch server of the mind: it says what a real one would, without a network. */
-export interface FakeServer extends Server {
+interface FakeServer extends Server {
   publish(version: string): void;
   withdraw(version: string): void;
   block(version: string): void;

@@ -595,7 +595,7 @@ function signatureAlgorithms({ content, alice }: Context): Refused[] {
     [
       'something after the NULL of rsaEncryption',
       is(algorithm('rsa', cms.NULL, cms.NULL)),
-      /holds more/,
+      /signature algorithm holds more/,
       'nobody',
     ],
     ['an empty signature algorithm', is(cms.sequence()), /the signature algorithm is missing/, 'nobody'],

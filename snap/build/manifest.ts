@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Plugin } from '@oclif/core';
 
 /** Writes down what oclif tells in its help, so that help loads no command. */
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const plugin = new Plugin({
   name: 'canonical-livepatch',
   root,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { catalogue } from '../../tools/catalogue.ts';
-import { completions } from '../../tools/completion.ts';
+import { catalogue } from '../../../snap/generate/catalogue.ts';
+import { completions } from '../../../snap/generate/completion.ts';
 
 const entries = catalogue();
 const files = completions(entries);

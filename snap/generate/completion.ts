@@ -1,4 +1,4 @@
-import { CONFIG_KEYS } from '../src/store/config-keys.ts';
+import { CONFIG_KEYS } from '../../src/store/config-keys.ts';
 import { BIN, type Entry } from './catalogue.ts';
 
 /** Shell completion, for bash, zsh and fish: commands, their flags, what a flag may be, the keys of config. */

@@ -12,7 +12,7 @@ import { execa } from 'execa';
  * writes nothing. The cache holds those functions of a chunk that ran while it was filled: what is to start quickly is
  * run here.
  */
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const cache = join(root, 'dist/compile-cache');
 const program = join(root, 'bin/canonical-livepatch.js');
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { EXIT_STATUS } from '../../src/errors.ts';
-import { catalogue } from '../../tools/catalogue.ts';
-import { EXIT_MEANINGS, manualPages } from '../../tools/manual.ts';
+import { catalogue } from '../../../snap/generate/catalogue.ts';
+import { EXIT_MEANINGS, manualPages } from '../../../snap/generate/manual.ts';
+import { EXIT_STATUS } from '../../../src/errors.ts';
 
 const entries = catalogue();
 const pages = manualPages(entries, '1.2.3');
