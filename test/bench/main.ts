@@ -1,4 +1,5 @@
 import { benchFlat } from './flat.ts';
+import { benchFleet } from './fleet.ts';
 import { benchStartup } from './startup.ts';
 import { benchVerify } from './verify.ts';
 
@@ -6,6 +7,7 @@ import { benchVerify } from './verify.ts';
 const BENCHES: Record<string, () => string | Promise<string>> = {
   startup: benchStartup,
   flat: benchFlat,
+  fleet: benchFleet,
   verify: benchVerify,
 };
 
