@@ -1,5 +1,6 @@
 import { run } from '@oclif/core/run';
 import manifest from '../package.json' with { type: 'json' };
+import { keepMemoryOutOfCoreFiles } from './core-file.ts';
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
 import { logLevel, voice } from './real-world.ts';
 
@@ -8,6 +9,7 @@ import { logLevel, voice } from './real-world.ts';
  * status of errors.ts; never a stack trace.
  */
 export async function main(argv: string[], root: string): Promise<void> {
+  keepMemoryOutOfCoreFiles();
   // Where no promise is there to carry it: stdout on a full disk, say. A pipe that was closed is no error of ours.
   process.on('uncaughtException', (error) => process.exit(report(error)));
   try {
