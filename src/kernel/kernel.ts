@@ -1,5 +1,6 @@
 import type { LivePatch, Machine, Mode } from '../types.ts';
 import { type Host, readHost } from './host.ts';
+import { installedKernels } from './installed.ts';
 import { disableLivePatch, listLivePatches, quiet, replacedFunctions, settle } from './livepatches.ts';
 import { type KernelLog, openLog } from './log.ts';
 import { readMachine } from './machine.ts';
@@ -17,6 +18,8 @@ export interface Kernel {
   security(): KernelSecurity;
   /** What is around us; never throws. */
   host(): Promise<Host>;
+  /** The kernels on disk, by release; never throws. */
+  installed(): string[];
   /** @returns undefined when this kernel cannot be live-patched at all. */
   livePatches(): LivePatch[] | undefined;
   /** Whether a module is loaded, live patch or not. */
@@ -59,6 +62,7 @@ export function linuxKernel(root = '/'): Kernel {
     mode: () => readMode(root),
     security: () => readSecurity(root),
     host: () => readHost(process.env),
+    installed: () => installedKernels(root),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
     replacedFunctions: (name) => replacedFunctions(root, name),

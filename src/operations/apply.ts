@@ -2,6 +2,7 @@ import { messageOf } from '../errors.ts';
 import { findBug } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
 import type { AppliedPatch, CrashLock, Patch } from '../types.ts';
+import { tell } from './pings.ts';
 import { look, reach } from './reach.ts';
 import type { Run } from './world.ts';
 
@@ -13,15 +14,19 @@ import type { Run } from './world.ts';
  */
 export async function apply(run: Run, patch: Patch, lock: CrashLock): Promise<void> {
   const { kernel, store } = run;
+  const { version } = lock;
   store.locks.write(lock);
   try {
     await reach(run, 'applied', lock.module, async () => {
       using file = store.payloads.forKernel(patch.module);
+      tell(run, { event: 'before', version });
       await kernel.insert(file.fd);
+      tell(run, { event: 'after', version });
+      if (look(run, lock.module) === 'applying') tell(run, { event: 'transition', version });
     });
   } catch (error) {
     await reach(run, 'gone', lock.module);
-    store.locks.lift(lock.module, lock.version);
+    store.locks.lift(lock.module, version);
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { type Candidate, decide, hold } from '../patch/policy.ts';
 import type { AppliedPatch, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, retire, watch } from './apply.ts';
 import { noteFailure } from './note.ts';
+import { oweSettled, tell, tellError } from './pings.ts';
 import type { Run } from './world.ts';
 
 /** What a run came to. */
@@ -41,6 +42,7 @@ export async function carryOut(
     return holdBack(run, remembered, heldByMode(run, prospect));
   } catch (error) {
     noteFailure(run, prospect.version, error);
+    tellError(run, prospect.version, error);
     if (error instanceof LivepatchError && error.code === 'kernel-bug') throw error;
     run.store.record.write({ ...remembered, held: undefined, failure: failureOf(run, prospect, error) });
     throw error;
@@ -67,6 +69,8 @@ async function bring(
   using log = kernel.openLog();
   const lock = { module, version, kernel: machine.kernel, bootId: machine.bootId, at, attempt };
   const began = run.now();
+  // Before it, too, so that a machine that goes down with it has something to tell.
+  oweSettled(run, version);
   await apply(run, patch, lock);
   const appliedAt = run.now();
 
@@ -88,6 +92,8 @@ async function bring(
   store.record.write(now);
   store.payloads.keepOnly(prospect.sha256);
   store.events.add({ what: 'applied', version, replaced: replacedBy(applied, remembered.patch) });
+  oweSettled(run, version);
+  tell(run, { event: 'settled', version, minutes: 0 });
   await retire(run, remembered.patch, module);
 
   if (await watch(run, lock, log.read)) {

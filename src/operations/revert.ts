@@ -1,4 +1,5 @@
 import { LivepatchError } from '../errors.ts';
+import { forgetSettled } from './pings.ts';
 import { look, reach } from './reach.ts';
 import { startRun } from './start-run.ts';
 import type { World } from './world.ts';
@@ -19,6 +20,7 @@ export async function revert(world: World): Promise<string> {
   }
   await reach(run, 'gone', patch.module);
   run.store.record.write({ ...remembered, reverted: patch.version });
+  forgetSettled(run, patch.version);
   run.store.events.add({ what: 'reverted', version: patch.version });
   return patch.version;
 }

@@ -15,6 +15,8 @@ export function status(world: World, options: { showSecrets?: boolean } = {}): S
     machine: kernel.machine(),
     livePatches: kernel.livePatches() ?? [],
     remembered: store.record.read(),
+    cves: store.cves.read(),
+    installedKernels: kernel.installed(),
     machineToken: options.showSecrets ? store.token.read() : undefined,
     now: world.now(),
   });

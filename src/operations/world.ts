@@ -2,6 +2,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { Server } from '../remote/server.ts';
 import type { Store } from '../store/store.ts';
 import type { Config, Machine, Mode } from '../types.ts';
+import type { Mailbox } from './pings.ts';
 
 /** All that an operation needs from outside. Tests hand in fakes that pass the same contract tests. */
 export interface World {
@@ -14,6 +15,8 @@ export interface World {
   sleep(milliseconds: number): Promise<void>;
   /** Tells a person what is being done; present tense, no secret, no full stop. */
   progress(step: string): void;
+  /** What is worth a word only to those who look for it: nothing fails because of it. As `progress`. */
+  debug(text: string): void;
   /** How many bytes of a download have come, of how many; for a progress bar. Called with every chunk. */
   transferred?(received: number, total: number): void;
 }
@@ -25,4 +28,6 @@ export interface Run extends World {
   config: Config;
   /** Try again what is blocked on this machine. */
   retryBlocked: boolean;
+  /** Where pings go; undefined when the server has not been reached in this run. */
+  mailbox?: Mailbox;
 }

@@ -5,6 +5,7 @@ import type {
   Architecture,
   Fix,
   HoldReason,
+  KeptCves,
   LivePatch,
   Machine,
   PatchState,
@@ -53,8 +54,15 @@ export interface StatusDocument {
   support: Support;
   upgradeRequiredDate: string | undefined;
   tier: string | undefined;
+  /** What is known of kernel packages and this kernel; undefined before a server told. */
+  cves: Cves | undefined;
   /** When it was built; what "ago" is counted from. */
   now: Date;
+}
+
+/** CVE data, and the kernels that are installed, by release. */
+export interface Cves extends KeptCves {
+  installedKernels: string[];
 }
 
 /** A patch that a setting holds back, and the vulnerabilities that stay open because of it. */
@@ -73,6 +81,8 @@ export interface StatusSources {
   machine: Machine;
   livePatches: readonly LivePatch[];
   remembered: Remembered;
+  cves?: KeptCves | undefined;
+  installedKernels: string[];
   machineToken?: Secret | undefined;
   now: Date;
 }
@@ -110,6 +120,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     support: advice?.support ?? 'unknown',
     upgradeRequiredDate: advice?.upgradeRequiredDate,
     tier: remembered.advice?.tier,
+    cves: cvesFor(sources),
     now,
   };
 }
@@ -117,6 +128,11 @@ export function statusDocument(sources: StatusSources): StatusDocument {
 /** What was advised for another kernel, before the machine was booted into this one, says nothing about this one. */
 function adviceFor({ kernel }: Machine, { advice, lastGoodCheck }: Remembered): Advice | undefined {
   return lastGoodCheck?.kernel === undefined || lastGoodCheck.kernel === kernel ? advice : undefined;
+}
+
+/** Data about another kernel says nothing about this one. */
+function cvesFor({ cves, installedKernels, machine }: StatusSources): Cves | undefined {
+  return cves?.kernel === machine.kernel ? { ...cves, installedKernels } : undefined;
 }
 
 function wantedUpgrade(advice: Advice | undefined): boolean {

@@ -51,6 +51,7 @@ export function fakeKernel(): FakeKernel {
     mode: () => mode,
     security: () => ({ lockdown: 'none', secureBoot: false, modulesDisabled: false, tainted: 0 }),
     host: async () => ({ isRoot: true, missingInterfaces: undefined, timer: true }),
+    installed: () => [MACHINE.release],
     quiet: async () => {},
     replacedFunctions: () => ['version_proc_show'],
     openLog: () => ({ read: () => said.splice(0), [Symbol.dispose]: () => {} }),

@@ -85,6 +85,7 @@ describe('refresh', () => {
       'machine-token 600',
       'patches 700',
       'payload 600',
+      'pings.json 600',
       'record.json 600',
       'run-lock 600',
       'status.json 644',

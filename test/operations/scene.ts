@@ -42,6 +42,8 @@ export interface Scene {
   server: ServerScene;
   /** What was told to the person, in order. */
   told: string[];
+  /** What was told only to those who debug. */
+  whispered: string[];
   authToken: Secret;
   /** Puts a patch on the server, for this machine's kernel. */
   publish(version: string, flaw?: Flaw): void;
@@ -65,6 +67,7 @@ export async function startScene(
   });
   const kernel = fakeKernel();
   const told: string[] = [];
+  const whispered: string[] = [];
   const world: World = {
     clientVersion: '1.2.3',
     kernel,
@@ -79,6 +82,7 @@ export async function startScene(
     now: () => new Date(),
     sleep: async () => {},
     progress: (step) => told.push(step),
+    debug: (text) => whispered.push(text),
   };
   return {
     world,
@@ -88,6 +92,7 @@ export async function startScene(
     data,
     server,
     told,
+    whispered,
     authToken: new Secret(server.database.addAuthToken()),
     publish(version, flaw = {}) {
       const bytes = patchFile(version, flaw);

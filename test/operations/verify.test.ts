@@ -35,6 +35,7 @@ function givenMachine() {
     now: () => new Date('2026-11-22T12:00:00Z'),
     sleep: () => Promise.reject(new Error('verify waits for nothing')),
     progress: () => {},
+    debug: () => {},
   };
   const file = (name: string, bytes: Uint8Array | string) => {
     const path = join(directory, name);
