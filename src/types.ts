@@ -244,7 +244,7 @@ export interface KeptCves extends CveData {
 }
 
 /** Where a patch is on its way: in the order that a good one takes, then what may come between. */
-export type PingEvent =
+type PingEvent =
   /** It is about to be inserted. */
   | 'before'
   /** It is inserted. */

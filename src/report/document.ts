@@ -61,7 +61,7 @@ export interface StatusDocument {
 }
 
 /** CVE data, and the kernels that are installed, by release. */
-export interface Cves extends KeptCves {
+interface Cves extends KeptCves {
   installedKernels: string[];
 }
 
