@@ -1,7 +1,55 @@
-import { defineConfig } from 'rolldown';
+import { basename, join } from 'node:path';
+import { defineConfig, type Plugin } from 'rolldown';
+
+/** Modules that oclif needs inside asynchronous functions only, and so can be chunks of their own, by importer. */
+const LATE: Record<string, string[]> = {
+  'command.js': ['./config'],
+  'flags.js': ['./help'],
+  'handle.js': ['../help/index'],
+};
+
+/**
+ * oclif is CommonJS, compiled by TypeScript: `const ejs_1 = require("ejs")` at the top, `ejs_1.default.render` where it
+ * is used. Moving each `require` to where it is used changes nothing but when, and whether at all, a module is
+ * evaluated: a command that prints no help and draws no spinner never evaluates the templates and the colours.
+ */
+const lazyOclif: Plugin = {
+  name: 'lazy-oclif',
+  transform: {
+    filter: { id: /@oclif\/core\/lib\/.*\.js$/ },
+    handler(code, id) {
+      const late = LATE[basename(id)] ?? [];
+      let text = code;
+      for (const [line, name, value, path] of code.matchAll(TOP_REQUIRE)) {
+        const now = late.includes(path as string) ? `(await import("${path}"))` : `(${value})`;
+        text = text.replace(line, '').replace(new RegExp(`\\b${name}\\b`, 'g'), now);
+      }
+      return { code: text, map: null };
+    },
+  },
+};
+const TOP_REQUIRE = /^(?:const|var) (\w+_\d+) = (\w*\(?require\("([^"]+)"\)\)?);$/gm;
+
+function stub(file: string): string {
+  return join(process.cwd(), 'snap/build/stubs', file);
+}
 
 export default defineConfig({
-  input: { main: 'src/main.ts', commands: 'src/commands.ts' },
+  input: { main: 'src/main.ts' },
   platform: 'node',
-  output: { dir: 'dist', cleanDir: true, sourcemap: true, format: 'esm' },
+  plugins: [lazyOclif],
+  resolve: {
+    alias: { debug: stub('debug.cjs'), 'node:http2': stub('http2.js'), 'wsl-utils': stub('wsl-utils.js') },
+  },
+  // CommonJS: an ES module's import of a builtin reads all its getters, and so loads streams and WebCrypto for `fs` and
+  // `crypto`.
+  output: {
+    dir: 'dist',
+    cleanDir: true,
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name].cjs',
+    sourcemap: true,
+    minify: true,
+  },
 });

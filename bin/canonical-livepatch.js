@@ -1,4 +1,10 @@
 #!/usr/bin/env node
-import { main } from '../dist/main.js';
+// CommonJS, as the bundle: Node need not start its loader of ES modules.
+const { join } = require('node:path');
+const { enableCompileCache } = require('node:module');
 
-await main(process.argv.slice(2), import.meta.dirname);
+// Filled when the package is built, for root, who runs most commands; everybody else does without. It lies beside the
+// code that it holds: who could write the one could write the other.
+enableCompileCache({ directory: join(__dirname, '../dist/compile-cache'), portable: true });
+
+require('../dist/main.cjs').main(process.argv.slice(2));

@@ -1,24 +1,16 @@
-import { Config } from './commands/config.ts';
-import { Disable } from './commands/disable.ts';
-import { Doctor } from './commands/doctor.ts';
-import { Enable } from './commands/enable.ts';
-import { History } from './commands/history.ts';
-import { KernelUpgradeRequired } from './commands/kernel-upgrade-required.ts';
-import { Refresh } from './commands/refresh.ts';
-import { Revert } from './commands/revert.ts';
-import { Status } from './commands/status.ts';
-import { Verify } from './commands/verify.ts';
+import type { CommandClass } from './commands/direct.ts';
 
-/** Every command, by the word a person types; oclif reads this (package.json, `oclif.commands`). */
-export const COMMANDS = {
-  config: Config,
-  disable: Disable,
-  doctor: Doctor,
-  enable: Enable,
-  history: History,
-  'kernel-upgrade-required': KernelUpgradeRequired,
-  refresh: Refresh,
-  revert: Revert,
-  status: Status,
-  verify: Verify,
+/** Every command, by the word a person types, and how to load it: a verb loads no other's code. */
+export const COMMANDS: Record<string, () => Promise<CommandClass>> = {
+  config: async () => (await import('./commands/config.ts')).Config,
+  disable: async () => (await import('./commands/disable.ts')).Disable,
+  doctor: async () => (await import('./commands/doctor.ts')).Doctor,
+  enable: async () => (await import('./commands/enable.ts')).Enable,
+  history: async () => (await import('./commands/history.ts')).History,
+  'kernel-upgrade-required': async () =>
+    (await import('./commands/kernel-upgrade-required.ts')).KernelUpgradeRequired,
+  refresh: async () => (await import('./commands/refresh.ts')).Refresh,
+  revert: async () => (await import('./commands/revert.ts')).Revert,
+  status: async () => (await import('./commands/status.ts')).Status,
+  verify: async () => (await import('./commands/verify.ts')).Verify,
 };

@@ -81,8 +81,13 @@ export const LIMITS = {
     commandTime: 60 * SECOND,
   },
   operations: {
-    /** A timer that comes a little early, by its randomised delay, must not wait for its next turn. */
-    timerSlack: 15 * 60 * SECOND,
+    /**
+     * The timer elapses in each hour at a random minute: who let a turn pass for coming early could wait two hours for
+     * the next, and a fleet would crowd towards the end of the hour (1.4 times the mean, says the simulation).
+     */
+    timerSlack: 60 * 60 * SECOND,
+    /** Who has heard nothing for so long checks at boot; all others leave it to their timer, lest a fleet come at once. */
+    bootAge: 24 * 60 * 60 * SECOND,
   },
   report: {
     /** Two days of hourly checks without one that succeeded: no weekend's outage, worth a plain word. */

@@ -1,41 +1,66 @@
-import { run } from '@oclif/core/run';
-import manifest from '../package.json' with { type: 'json' };
+import type { Interfaces } from '@oclif/core';
+import packageJson from '../package.json' with { type: 'json' };
+import { COMMANDS } from './commands.ts';
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
-import { logLevel, voice } from './real-world.ts';
 
 /**
  * Runs the command that argv names. Errors are two lines on stderr, what happened and what to do next, and an exit
  * status of errors.ts; never a stack trace.
  */
-export async function main(argv: string[], root: string): Promise<void> {
+export async function main(argv: string[]): Promise<void> {
   // Where no promise is there to carry it: stdout on a full disk, say. A pipe that was closed is no error of ours.
-  process.on('uncaughtException', (error) => process.exit(report(error)));
+  process.on('uncaughtException', async (error) => process.exit(await report(error)));
   try {
-    if (argv[0] === '--version') process.stdout.write(`canonical-livepatch version ${manifest.version}\n`);
-    else
-      await run(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, {
-        root,
-        userPlugins: false,
-        devPlugins: false,
-      });
+    await dispatch(argv);
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = await report(error);
   }
 }
 
-function report(error: unknown): number {
+/**
+ * A command goes straight to its oclif class. To load oclif's `Config` and its help takes longer than all that `status`
+ * does, so that is left to who asks for help or mistypes.
+ */
+async function dispatch(argv: string[]): Promise<void> {
+  const [word, ...rest] = argv;
+  if (word === '--version') {
+    process.stdout.write(`canonical-livepatch version ${packageJson.version}\n`);
+    return;
+  }
+  const load = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
+  if (word !== undefined && load !== undefined && !asksForHelp(rest)) {
+    const { runDirectly } = await import('./commands/direct.ts');
+    await runDirectly(await load(), word, rest, packageJson.version);
+  } else {
+    const { run } = await import('@oclif/core/run');
+    // The build puts oclif.manifest.json beside the bundle.
+    const options = {
+      root: import.meta.dirname,
+      pjson: packageJson as unknown as Interfaces.PJSON,
+      userPlugins: false,
+      devPlugins: false,
+    };
+    await run(word === 'help' ? [...rest, '--help'] : argv, options);
+  }
+}
+
+/** As oclif itself decides it: what follows `--` is the command's. */
+function asksForHelp(words: string[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? undefined : end).includes('--help');
+}
+
+async function report(error: unknown): Promise<number> {
   // oclif's way to say "this was all right, stop here", as help does.
   if (isOclif(error) && error.oclif.exit === 0) return 0;
+  // What speaks by the configuration is loaded when there is something to say.
+  const { logLevel, voice } = await import('./real-world.ts');
+  const wantsCauses = process.argv.includes('--debug') || logLevel() === 'debug';
   const failure = error instanceof LivepatchError ? error : undefined;
-  const lines = [messageOf(error), failure?.hint, ...(wantsCauses() ? causesOf(error) : [])];
+  const lines = [messageOf(error), failure?.hint, ...(wantsCauses ? causesOf(error) : [])];
   voice.log('error', lines.filter((line) => line !== undefined && line !== '').join('\n'));
   if (failure !== undefined) return failure.exitStatus;
   return isOclif(error) ? EXIT_STATUS.usage : EXIT_STATUS.general;
-}
-
-/** With `--debug`, or the log-level of that name. */
-function wantsCauses(): boolean {
-  return process.argv.includes('--debug') || logLevel() === 'debug';
 }
 
 /** What caused an error, and what caused that: the messages only, in print, and without a proxy's password. */

@@ -1,4 +1,4 @@
-import { COMMANDS } from '../../src/commands.ts';
+import { COMMAND_CLASSES } from '../build/command-classes.ts';
 
 /** What a command says of itself, in plain words: what manual pages and completions are made of. */
 export interface Entry {
@@ -25,7 +25,7 @@ interface CommandClass {
 export const BIN = 'canonical-livepatch';
 
 export function catalogue(): Entry[] {
-  return Object.entries(COMMANDS as Record<string, CommandClass>).map(([name, command]) => {
+  return Object.entries(COMMAND_CLASSES as Record<string, CommandClass>).map(([name, command]) => {
     const args = Object.entries(command.args ?? {}).map(([arg, { description = '', required = false }]) => ({
       name: arg,
       description,

@@ -1,20 +1,12 @@
-import { Flags } from '@oclif/core';
-import { Command } from '@oclif/core/command';
-import { LivepatchError } from '../errors.ts';
 import type { World } from '../operations/world.ts';
 import { realWorld, voice } from '../real-world.ts';
-import { fitted } from '../report/marks.ts';
+import { DirectCommand } from './direct.ts';
 
-/** What every command shares: the world it works on. A command parses, calls one operation, prints. */
-export abstract class LivepatchCommand extends Command {
-  static override baseFlags = {
-    debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'after an error, also tell what caused it' }),
-  };
-
-  /** To stdout, as fits whatever stands there. */
-  protected print(text: string): void {
+/** What most commands share: the world that they work on. */
+export abstract class LivepatchCommand extends DirectCommand {
+  protected override print(text: string): void {
     voice.end();
-    this.log('%s', fitted(text, { isTerminal: process.stdout.isTTY === true, env: process.env }));
+    super.print(text);
   }
 
   protected world(): World {
@@ -23,11 +15,7 @@ export abstract class LivepatchCommand extends Command {
 
   /** For what only root can do. @throws LivepatchError `no-permission` */
   protected rootWorld(): World {
-    if (process.getuid?.() !== 0) {
-      throw new LivepatchError('no-permission', 'This command must be run as root.', {
-        hint: `Run 'sudo canonical-livepatch ${this.id}'.`,
-      });
-    }
+    this.requireRoot();
     return this.world();
   }
 }

@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
 import { renderSettings } from '../report/settings.ts';
 import { LivepatchCommand } from './base.ts';

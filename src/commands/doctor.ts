@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import { renderFindings } from '../report/findings.ts';
 import { LivepatchCommand } from './base.ts';
 

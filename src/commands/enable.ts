@@ -1,4 +1,5 @@
-import { Args, Flags } from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
 import { voice, warn } from '../real-world.ts';
 import { Secret } from '../secret.ts';

@@ -1,8 +1,9 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { status } from '../operations/status.ts';
+import { quickWorld } from '../quick-world.ts';
 import { type KernelUpgrade, kernelUpgrade } from '../report/kernel-upgrade.ts';
-import { LivepatchCommand } from './base.ts';
+import { DirectCommand } from './direct.ts';
 
 /** The exit status is the answer; other programs branch on it. */
 const EXIT_STATUS: Record<KernelUpgrade['answer'], number> = {
@@ -12,7 +13,7 @@ const EXIT_STATUS: Record<KernelUpgrade['answer'], number> = {
 };
 const FAILED = 3;
 
-export class KernelUpgradeRequired extends LivepatchCommand {
+export class KernelUpgradeRequired extends DirectCommand {
   static override summary = 'Tell, by the exit status, whether to reboot into a newer kernel';
   static override description =
     `Ends with 0 when a reboot into a newer kernel is recommended: a vulnerability cannot be remedied live, or the kernel is not covered.
@@ -38,7 +39,7 @@ Asks nobody, waits for nothing, and needs no root, so that it can run at every l
 
   async run(): Promise<void> {
     const { flags } = await this.parse(KernelUpgradeRequired);
-    const document = status(this.world());
+    const document = status(quickWorld(this.config.version));
     if (document.recordError !== undefined) throw new LivepatchError('storage', document.recordError);
     const { answer, reason } = kernelUpgrade(document);
     const sentence = `kernel ${document.kernel}: ${reason}`;

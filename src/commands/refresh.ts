@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import { nobodyWatches, voice } from '../real-world.ts';
 import { LivepatchCommand } from './base.ts';
 import { outcomeSentence } from './outcome.ts';

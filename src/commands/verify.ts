@@ -1,4 +1,5 @@
-import { Args, Flags } from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import { EXIT_STATUS } from '../errors.ts';
 import type { Verification } from '../report/verification.ts';
 import { LivepatchCommand } from './base.ts';

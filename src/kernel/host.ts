@@ -1,5 +1,3 @@
-import { execa } from 'execa';
-
 /** The system around us: who runs us, what snapd lets us do, whether a timer is set. Undefined is what is not known. */
 export interface Host {
   isRoot: boolean;
@@ -45,6 +43,7 @@ async function timerOfSystemd(): Promise<boolean | undefined> {
 
 /** @returns what a command prints, or undefined when it fails or is not there. */
 async function ask(command: string, words: string[]): Promise<string | undefined> {
+  const { execa } = await import('execa');
   const { exitCode, stdout } = await execa(command, words, {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', ...snapCookie() },
     extendEnv: false,

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { environmentUnder } from './environment.ts';
@@ -101,6 +100,7 @@ export function moduleRefcount(root: string, name: string): number | undefined {
 
 /** @returns what kmod says against it, or undefined when it was done. */
 async function kmod(root: string, verb: 'insmod' | 'rmmod', operand: string): Promise<string | undefined> {
+  const { execa } = await import('execa');
   const { exitCode, stderr, originalMessage } = await execa(verb, [operand], {
     env: environmentUnder(root),
     extendEnv: false,

@@ -1,8 +1,8 @@
 import { LivepatchError, messageOf } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
 import type { Outcome } from './carry-out.ts';
 import { notEnabled } from './not-enabled.ts';
 import { reapply } from './reapply.ts';
+import { isCheckDue, type Occasion } from './schedule.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
 import type { Run, World } from './world.ts';
@@ -34,25 +34,17 @@ export async function refresh(world: World, options: RefreshOptions = {}): Promi
     if (options.timer || options.boot) return { action: 'keep', why: 'not-enabled' };
     throw notEnabled();
   }
-  if (options.timer && !isDue(run)) return { action: 'keep', why: 'not-due' };
+  if (options.timer && !isDue(run, 'timer')) return { action: 'keep', why: 'not-due' };
   if (!boot) return update(run, token);
   const reapplied = await reapply(run);
-  // The boot is no person who asks: without automatic checks, there is none now either.
-  const automatic = run.config.checkInterval !== undefined;
-  return mode.contact && automatic ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+  const check = mode.contact && isDue(run, 'boot');
+  return check ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
 }
 
-/**
- * Whether the timer's run has to check: not when automatic checks are off, nor sooner after a good check than the
- * check-interval, less what a timer may come early by its randomised delay.
- */
-function isDue({ config, now, store }: Run): boolean {
-  if (config.checkInterval === undefined) return false;
+function isDue({ config, now, store }: Run, occasion: Occasion): boolean {
   const last = store.record.read().lastGoodCheck;
-  if (last === undefined) return true;
-  const age = now().getTime() - Date.parse(last.at);
-  // A clock that was set back must not keep us from checking for years.
-  return age < 0 || age >= config.checkInterval - LIMITS.operations.timerSlack;
+  const age = last && now().getTime() - Date.parse(last.at);
+  return isCheckDue(occasion, age, config.checkInterval);
 }
 
 async function afterBoot(world: World, reapplied: Outcome, check: () => Promise<Outcome>): Promise<Outcome> {

@@ -3,14 +3,14 @@ import { sameCode } from '../patch/life-cycle.ts';
 import { type StatusDocument, statusDocument } from '../report/document.ts';
 import type { Remembered } from '../types.ts';
 import { notEnabled } from './not-enabled.ts';
-import type { World } from './world.ts';
+import type { QuickWorld } from './world.ts';
 
 /**
  * What is known of this machine, without asking anybody. Works for those who are not root; never waits.
  * @param options.showSecrets with the machine token, which only root can read.
  * @throws LivepatchError `not-enabled`, and with `showSecrets` `storage`
  */
-export function status(world: World, options: { showSecrets?: boolean } = {}): StatusDocument {
+export function status(world: QuickWorld, options: { showSecrets?: boolean } = {}): StatusDocument {
   const { kernel, store } = world;
   if (!store.token.exists()) throw notEnabled();
   const { recordError, remembered } = recall(world);
@@ -27,7 +27,7 @@ export function status(world: World, options: { showSecrets?: boolean } = {}): S
 }
 
 /** What the kernel says is worth showing even when nothing can be remembered. */
-function recall({ kernel, store }: World): { remembered: Remembered; recordError: string | undefined } {
+function recall({ kernel, store }: QuickWorld): { remembered: Remembered; recordError: string | undefined } {
   try {
     const remembered = store.record.read();
     const { patch } = remembered;
@@ -40,7 +40,7 @@ function recall({ kernel, store }: World): { remembered: Remembered; recordError
 }
 
 /** Live patches besides ours, and the modules of such as patch nothing any more. */
-function othersThan(module: string | undefined, { kernel }: World): string[] {
+function othersThan(module: string | undefined, { kernel }: QuickWorld): string[] {
   const patching = kernel.livePatches()?.some(({ name }) => name === module);
   return kernel.modules().filter((name) => name !== module || !patching);
 }

@@ -20,6 +20,11 @@ export interface World {
   transferred?(received: number, total: number): void;
 }
 
+/** As much of the world as tells what is known, without the configuration and what it takes to read that. */
+export interface QuickWorld extends Pick<World, 'clientVersion' | 'kernel' | 'now'> {
+  store: Pick<Store, 'token' | 'record'>;
+}
+
 /** The world while the run lock is held, and what was read of it at the beginning. */
 export interface Run extends World {
   machine: Machine;

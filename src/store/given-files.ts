@@ -15,7 +15,8 @@ export interface GivenFile extends Disposable {
 }
 
 const HEAD = 16;
-const CHUNK = 64 * 1024;
+/** Small, for the memory's sake; see payloads.ts. */
+const CHUNK = 16 * 1024;
 /** What certificates are called in the field; `.x509` is the kernel's own. */
 const CERTIFICATE = /\.(pem|crt|cer|der|x509)$/i;
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { discard, PRIVATE, storageError } from './files.ts';
@@ -16,7 +15,7 @@ export interface PrivateFile extends Disposable {
  * @throws LivepatchError `storage`
  */
 export function privateFile(directory: string, bytes: Uint8Array): PrivateFile {
-  const path = join(directory, `.${randomBytes(12).toString('hex')}`);
+  const path = join(directory, `.${crypto.randomUUID()}`);
   try {
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
     const writer = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, PRIVATE);

@@ -18,17 +18,17 @@ async function enabledScene(): Promise<Scene> {
 }
 
 describe("a timer's refresh", () => {
-  it('checks when the last good check is an interval old, or nearly so, and not before', async () => {
+  it('checks whenever the hourly timer elapses, early or late in its hour', async () => {
     const scene = await enabledScene();
-    expect(await refresh(later(scene, 30), { timer: true })).toEqual(NOT_DUE);
-    expect(await refresh(later(scene, 50), { timer: true })).toEqual(CHECKED);
+    expect(await refresh(later(scene, 1), { timer: true })).toEqual(CHECKED);
+    expect(await refresh(later(scene, 119), { timer: true })).toEqual(CHECKED);
   });
 
-  it('keeps to a longer check-interval', async () => {
+  it('keeps to a longer check-interval, as near as an hourly timer can', async () => {
     const scene = await enabledScene();
     scene.store.config.update({ 'check-interval': '1440' });
-    expect(await refresh(later(scene, 23 * 60), { timer: true })).toEqual(NOT_DUE);
-    expect(await refresh(later(scene, 24 * 60), { timer: true })).toEqual(CHECKED);
+    expect(await refresh(later(scene, 22 * 60), { timer: true })).toEqual(NOT_DUE);
+    expect(await refresh(later(scene, 23 * 60 + 1), { timer: true })).toEqual(CHECKED);
   });
 
   it('tries again at once after a check that failed', async () => {
@@ -46,6 +46,15 @@ describe("a timer's refresh", () => {
     await refresh(scene.world, { boot: true });
     expect(scene.store.record.read().lastCheck).toEqual(before);
     expect(await refresh(scene.world)).toEqual(CHECKED);
+  });
+
+  it('is left to the timer at boot, but for a machine that has heard nothing for a day', async () => {
+    const scene = await enabledScene();
+    const before = scene.store.record.read().lastCheck;
+    await refresh(later(scene, 60), { boot: true });
+    expect(scene.store.record.read().lastCheck).toEqual(before);
+    await refresh(later(scene, 24 * 60 + 1), { boot: true });
+    expect(scene.store.record.read().lastCheck).not.toEqual(before);
   });
 
   it('is no failure on a machine that is not enabled', async () => {

@@ -1,0 +1,6 @@
+import { COMMANDS } from '../../src/commands.ts';
+
+const loaded = Object.entries(COMMANDS).map(async ([word, load]) => [word, await load()] as const);
+
+/** Every command's class; oclif reads this (package.json, `oclif.commands`) when there is no manifest yet. */
+export const COMMAND_CLASSES = Object.fromEntries(await Promise.all(loaded));

@@ -1,0 +1,66 @@
+import { Command } from '@oclif/core/command';
+import type { Config } from '@oclif/core/config';
+import * as Flags from '@oclif/core/flags';
+import { LivepatchError } from '../errors.ts';
+import { fitted } from '../report/marks.ts';
+
+/**
+ * An oclif command that can be started without oclif's `Config`, and that need not load the whole world: enough for
+ * those that only tell what is known. A command parses, calls one operation, prints.
+ */
+export abstract class DirectCommand extends Command {
+  static override baseFlags = {
+    debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'after an error, also tell what caused it' }),
+  };
+
+  start(): Promise<void> {
+    return this._run();
+  }
+
+  /** To stdout, as fits whatever stands there. */
+  protected print(text: string): void {
+    this.log('%s', fitted(text, { isTerminal: process.stdout.isTTY === true, env: process.env }));
+  }
+
+  /** @throws LivepatchError `no-permission` */
+  protected requireRoot(): void {
+    if (process.getuid?.() === 0) return;
+    throw new LivepatchError('no-permission', 'This command must be run as root.', {
+      hint: `Run 'sudo canonical-livepatch ${this.id}'.`,
+    });
+  }
+}
+
+/** The class of a command that can be run: no abstract one. */
+export type CommandClass = { id: string } & (new (argv: string[], config: Config) => DirectCommand);
+
+/**
+ * Parses the words and runs, as oclif's own `run` does but for oclif's `Config`: that looks for plugins, hooks, themes
+ * and topics, of which there are none. Of it a command here has its `bin` and `version`.
+ * @param id the word that named the command.
+ */
+export async function runDirectly(
+  Class: CommandClass,
+  id: string,
+  argv: string[],
+  version: string,
+): Promise<void> {
+  Class.id = id;
+  await new Class(argv, bareConfig(version)).start();
+}
+
+/** All that oclif's `Command` asks of its `Config` on the way to `run`. */
+function bareConfig(version: string): Config {
+  const config: Pick<
+    Config,
+    'bin' | 'version' | 'userAgent' | 'topicSeparator' | 'scopedEnvVarKeys' | 'runHook'
+  > = {
+    bin: 'canonical-livepatch',
+    version,
+    userAgent: '',
+    topicSeparator: ':',
+    scopedEnvVarKeys: () => [],
+    runHook: async () => ({ failures: [], successes: [] }),
+  };
+  return config as Config;
+}

@@ -1,0 +1,16 @@
+import { linuxKernel } from './kernel/kernel.ts';
+import type { QuickWorld } from './operations/world.ts';
+import { pathsFrom } from './store/paths.ts';
+import { recordFile } from './store/record.ts';
+import { tokenFile } from './store/token.ts';
+
+/** The world as it really is, for commands that only tell what is known: they run at every login. */
+export function quickWorld(clientVersion: string): QuickWorld {
+  const paths = pathsFrom(process.env);
+  return {
+    clientVersion,
+    kernel: linuxKernel(),
+    store: { token: tokenFile(paths.machineToken), record: recordFile(paths) },
+    now: () => new Date(),
+  };
+}

@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from '../temporary.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** What a run of the built command has loaded. */
+export interface Loaded {
+  exitCode: number | null;
+  /** Node's own modules, inner ones too: `tls`, `internal/crypto/x509`. */
+  builtins: string[];
+  /** Packages that the loaded chunks of the bundle hold code of. */
+  packages: string[];
+  /** Our own files in them: `remote/server.ts`. */
+  files: string[];
+}
+
+/**
+ * Runs the built command on an empty disk.
+ * @param enabled whether the machine has a token.
+ */
+export function runLoaded(words: string[], { enabled }: { enabled: boolean }): Loaded {
+  const directory = temporaryDirectory();
+  const [common, data, list] = [join(directory, 'common'), join(directory, 'data'), join(directory, 'list')];
+  for (const path of [common, data]) mkdirSync(path);
+  if (enabled) writeFileSync(join(common, 'machine-token'), `${'0'.repeat(32)}\n`, { mode: 0o600 });
+  // To a file: for a pipe or a terminal Node itself loads `net`.
+  const out = openSync(join(directory, 'out'), 'w');
+  const { status } = spawnSync(
+    process.execPath,
+    ['--require', join(import.meta.dirname, 'probe.cjs'), join(root, 'bin/canonical-livepatch.js'), ...words],
+    {
+      env: {
+        PATH: process.env.PATH,
+        SNAP: directory,
+        SNAP_COMMON: common,
+        SNAP_DATA: data,
+        LOADED_LIST: list,
+      },
+      stdio: ['ignore', out, out],
+    },
+  );
+  closeSync(out);
+  const { builtins, chunks } = JSON.parse(readFileSync(list, 'utf8')) as Record<string, string[]>;
+  const sources = (chunks ?? []).filter((path) => path.startsWith(join(root, 'dist'))).flatMap(sourcesOf);
+  return {
+    exitCode: status,
+    builtins: builtins ?? [],
+    packages: unique(sources, PACKAGE),
+    files: unique(sources, OURS),
+  };
+}
+
+const PACKAGE = /node_modules\/((?:@[^/]+\/)?[^/]+)/;
+const OURS = /^\.\.\/src\/(.+)$/;
+
+function sourcesOf(chunk: string): string[] {
+  // The bundler's own few lines have none.
+  if (chunk.endsWith('/rolldown-runtime.cjs')) return [];
+  return (JSON.parse(readFileSync(`${chunk}.map`, 'utf8')) as { sources: string[] }).sources;
+}
+
+function unique(sources: string[], pattern: RegExp): string[] {
+  return [...new Set(sources.flatMap((source) => pattern.exec(source)?.[1] ?? []))].sort();
+}
