@@ -31,6 +31,12 @@ export const LIMITS = {
     bootPatience: 90 * SECOND,
     /** A server's clock that is further from ours than this is worth a word. */
     clockSkew: 10 * 60 * SECOND,
+    /** All vulnerabilities that were ever named in a kernel series: some thousands since 2024. */
+    cves: 10_000,
+    /** One question about them, once the patch is in: nobody waits for long for what is only shown. */
+    cvesTime: 10 * SECOND,
+    /** One ping, all of it: whoever does not take it in that time does not get it. */
+    pingTime: 3 * SECOND,
   },
   patch: {
     /** The largest patch file fetched. The field's are 0.1 to 5 MiB. */
@@ -88,6 +94,8 @@ export const LIMITS = {
     timerSlack: 60 * 60 * SECOND,
     /** Who has heard nothing for so long checks at boot; all others leave it to their timer, lest a fleet come at once. */
     bootAge: 24 * 60 * 60 * SECOND,
+    /** What is told of one patch is at most eight pings; some reboots without a network fit in. */
+    owedPings: 64,
   },
   report: {
     /** Two days of hourly checks without one that succeeded: no weekend's outage, worth a plain word. */

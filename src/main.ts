@@ -1,6 +1,7 @@
 import type { Interfaces } from '@oclif/core';
 import packageJson from '../package.json' with { type: 'json' };
 import { COMMANDS } from './commands.ts';
+import { keepMemoryOutOfCoreFiles } from './core-file.ts';
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
 
 /**
@@ -8,6 +9,7 @@ import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
  * status of errors.ts; never a stack trace.
  */
 export async function main(argv: string[]): Promise<void> {
+  keepMemoryOutOfCoreFiles();
   // Where no promise is there to carry it: stdout on a full disk, say. A pipe that was closed is no error of ours.
   process.on('uncaughtException', async (error) => process.exit(await report(error)));
   try {

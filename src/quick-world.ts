@@ -1,5 +1,6 @@
 import { linuxKernel } from './kernel/kernel.ts';
 import type { QuickWorld } from './operations/world.ts';
+import { cvesFile } from './store/cves.ts';
 import { pathsFrom } from './store/paths.ts';
 import { recordFile } from './store/record.ts';
 import { tokenFile } from './store/token.ts';
@@ -10,7 +11,7 @@ export function quickWorld(clientVersion: string): QuickWorld {
   return {
     clientVersion,
     kernel: linuxKernel(),
-    store: { token: tokenFile(paths.machineToken), record: recordFile(paths) },
+    store: { token: tokenFile(paths.machineToken), record: recordFile(paths), cves: cvesFile(paths.cves) },
     now: () => new Date(),
   };
 }

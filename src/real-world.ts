@@ -18,6 +18,7 @@ export function realWorld(clientVersion: string): World {
     now: () => new Date(),
     sleep: async (milliseconds) => void (await setTimeout(milliseconds)),
     progress: voice.step,
+    debug: (text) => voice.log('debug', text),
     transferred: voice.transferred,
     warn,
   };

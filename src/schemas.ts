@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { type ErrorCode, EXIT_STATUS } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import type { Advice } from './types.ts';
+import type { Advice, CveData, Ping } from './types.ts';
 
 /**
  * The schemas of the nouns in types.ts, for wherever they are read: from the network, from a patch file, from disk.
@@ -73,3 +74,18 @@ export const AdviceSchema = v.object({
   offer: v.optional(OfferSchema),
   blocklist: v.optional(BlocklistSchema),
 }) satisfies v.GenericSchema<unknown, Advice>;
+
+/** What a server knows of newer kernel packages. */
+export const CveDataSchema = v.object({
+  timestamp: Time,
+  kernelPackageFixes: v.pipe(v.array(text(64)), v.maxLength(LIMITS.network.cves)),
+}) satisfies v.GenericSchema<unknown, CveData>;
+
+/** What is told of a patch's health. */
+export const PingSchema = v.object({
+  event: v.picklist(['before', 'after', 'transition', 'settled', 'error', 'rebooted']),
+  version: Version,
+  kernel: KernelVersion,
+  minutes: v.optional(v.picklist([0, 1, 5, 15])),
+  code: v.optional(v.picklist(Object.keys(EXIT_STATUS) as ErrorCode[])),
+}) satisfies v.GenericSchema<unknown, Ping>;

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { ErrorCode } from './errors.ts';
 
 /**
  * The nouns of the house: the values that cross from room to room. A room's private types stay in the room.
@@ -231,6 +232,52 @@ export interface Remembered {
   failure?: { at: string; version: string; code: string; message: string } | undefined;
 }
 
+/** What a server knows of fixes that come with newer kernel packages, for this machine's kernel. */
+export interface CveData {
+  /** When it was compiled. */
+  timestamp: string;
+  /** Names of vulnerabilities. */
+  kernelPackageFixes: string[];
+}
+
+/** The same, as it is kept: with the SHA-256 of the answer that brought it, in lower-case hex, and its kernel. */
+export interface KeptCves extends CveData {
+  digest: string;
+  kernel: string;
+}
+
+/** Where a patch is on its way: in the order that a good one takes, then what may come between. */
+type PingEvent =
+  /** It is about to be inserted. */
+  | 'before'
+  /** It is inserted. */
+  | 'after'
+  /** The kernel is changing over to it. */
+  | 'transition'
+  /** It is applied, for so many minutes at least, and the machine is up. */
+  | 'settled'
+  /** It could not be obtained, verified or applied, or it made trouble. */
+  | 'error'
+  /** The machine went down before the patch had settled for good. */
+  | 'rebooted';
+
+/** One word about the health of a patch. Nothing in it tells which machine it is from. */
+export interface Ping {
+  event: PingEvent;
+  version: string;
+  kernel: string;
+  /** With `settled`. */
+  minutes?: 0 | 1 | 5 | 15 | undefined;
+  /** With `error`. */
+  code?: ErrorCode | undefined;
+}
+
+/** A ping that goes out when it is due, if the machine is still in the same boot; see patch/pings.ts. */
+export interface OwedPing extends Ping {
+  due: string;
+  bootId: string;
+}
+
 /** The settings a person can make, as the program uses them. Times in milliseconds. */
 export interface Config {
   httpProxy: string;
@@ -248,6 +295,8 @@ export interface Config {
   patchDelay: number;
   /** PEM, pinned module-signing certificates besides the shipped ones; empty for none. */
   signingCerts: string;
+  /** Whether the server is told how patches fare. */
+  pings: boolean;
 }
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error';

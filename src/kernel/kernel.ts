@@ -1,5 +1,6 @@
 import type { LivePatch, Machine, Mode } from '../types.ts';
 import { type Host, readHost } from './host.ts';
+import { installedKernels } from './installed.ts';
 import {
   disableLivePatch,
   listLivePatches,
@@ -8,7 +9,7 @@ import {
   requireControl,
   settle,
 } from './livepatches.ts';
-import { type KernelLog, openLog } from './log.ts';
+import type { KernelLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
 import { insertModule, livePatchModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
@@ -27,6 +28,8 @@ export interface Kernel {
   security(): KernelSecurity;
   /** What is around us; never throws. */
   host(): Promise<Host>;
+  /** The kernels on disk, by release; never throws. */
+  installed(): string[];
   /** @returns undefined when this kernel cannot be live-patched at all. */
   livePatches(): LivePatch[] | undefined;
   /** Whether a module is loaded, live patch or not. */
@@ -41,7 +44,7 @@ export interface Kernel {
   /** The functions that a live patch replaces; empty when there is no such patch. */
   replacedFunctions(name: string): string[];
   /** Opens the kernel log at its end. */
-  openLog(): KernelLog;
+  openLog(): Promise<KernelLog>;
   /**
    * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `settle`.
    * @throws LivepatchError `no-permission` when it could not be taken out again, `kernel-refused`
@@ -77,12 +80,14 @@ export function linuxKernel(root = '/'): Kernel {
     mode: () => readMode(root),
     security: () => readSecurity(root),
     host: () => readHost(process.env),
+    installed: () => installedKernels(root),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,
     buildId: (name) => moduleBuildId(root, name),
     modules: () => livePatchModules(root),
     replacedFunctions: (name) => replacedFunctions(root, name),
-    openLog: () => openLog(root),
+    // Here, for who only looks at the kernel need not be able to start dmesg.
+    openLog: async () => (await import('./log.ts')).openLog(root),
     async insert(fd) {
       requireControl(root);
       await insertModule(root, fd);

@@ -1,9 +1,10 @@
 import { messageOf } from '../errors.ts';
-import { findBug } from '../kernel/log.ts';
+import { findBug } from '../kernel/bug.ts';
 import { LIMITS } from '../limits.ts';
 import { isUnsettled } from '../patch/crash-guard.ts';
 import { sameSeries } from '../patch/life-cycle.ts';
 import type { CrashLock, Patch } from '../types.ts';
+import { tell } from './pings.ts';
 import { look, reach } from './reach.ts';
 import type { Run, World } from './world.ts';
 
@@ -16,18 +17,22 @@ import type { Run, World } from './world.ts';
  */
 export async function apply(run: Run, patch: Patch, lock: CrashLock, inTheWay: boolean): Promise<void> {
   const { kernel, store } = run;
-  const earlier = store.locks.read(lock.module, lock.version);
+  const { version } = lock;
+  const earlier = store.locks.read(lock.module, version);
   store.locks.write(lock);
   try {
     if (inTheWay) await reach(run, 'gone', lock.module);
     await reach(run, 'applied', lock.module, async () => {
       using file = store.payloads.forKernel(patch.module);
+      tell(run, { event: 'before', version });
       await kernel.insert(file.fd);
+      tell(run, { event: 'after', version });
+      if (look(run, lock.module) === 'applying') tell(run, { event: 'transition', version });
     });
   } catch (error) {
     await reach(run, 'gone', lock.module);
     // A crash of another boot is not forgotten because the kernel refused this time.
-    if (earlier === undefined || earlier.bootId === lock.bootId) store.locks.lift(lock.module, lock.version);
+    if (earlier === undefined || earlier.bootId === lock.bootId) store.locks.lift(lock.module, version);
     else store.locks.write(earlier);
     throw error;
   }

@@ -7,6 +7,7 @@ import type { AppliedPatch, CrashLock, Decision, Hold, Patch, Remembered } from 
 import { apply, retire, watch } from './apply.ts';
 import { noteFailure } from './note.ts';
 import { openPayload } from './open-payload.ts';
+import { oweSettled, tell, tellError } from './pings.ts';
 import { look } from './reach.ts';
 import type { Run } from './world.ts';
 
@@ -36,7 +37,7 @@ export async function carryOut(
   const decision = decide(situation(run, remembered, prospect));
   if (prospect === undefined || decision.action !== 'apply')
     return leave(run, remembered, decision as Outcome);
-  using log = run.kernel.openLog();
+  using log = await run.kernel.openLog();
   let patch: Patch;
   let lock: CrashLock;
   try {
@@ -80,6 +81,8 @@ async function insert(
   const inTheWay = !sameCode(run.kernel.buildId(lock.module), patch.buildId);
   const stood = inTheWay && look(run, lock.module) === 'applied';
   try {
+    // Before it, too, so that a machine that goes down with it has something to tell.
+    oweSettled(run, lock.version);
     await apply(run, patch, lock, inTheWay);
   } catch (error) {
     if (stood && before?.module === lock.module) await putBack(run, remembered, before, log);
@@ -134,12 +137,15 @@ async function confirm(
   store.record.write(now);
   store.payloads.keepOnly(sha256);
   store.events.add({ what: 'applied', version, replaced: replacedBy(applied, remembered.patch) });
+  oweSettled(run, version);
+  tell(run, { event: 'settled', version, minutes: 0 });
   await retire(run, module);
 
   if (await watch(run, lock, log.read)) {
     store.record.write({ ...now, patch: { ...applied, bug: true } });
     const bug = kernelBug(version, store.locks.pathOf(module, version));
     noteFailure(run, version, bug);
+    tellError(run, version, bug);
     throw bug;
   }
   return { action: 'applied', patch: applied };
@@ -190,6 +196,7 @@ function heldByMode({ mode }: Run, candidate: Candidate): Hold {
 /** A disk that does not take this must not hide what went wrong first. */
 function rememberFailure(run: Run, remembered: Remembered, { version }: Candidate, error: unknown): void {
   noteFailure(run, version, error);
+  tellError(run, version, error);
   const code = error instanceof LivepatchError ? error.code : 'general';
   const failure = { at: run.now().toISOString(), version, code, message: messageOf(error) };
   try {

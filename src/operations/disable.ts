@@ -44,6 +44,8 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   store.token.remove();
   store.payloads.keepOnly(undefined);
   store.record.write({ patch: stays });
+  store.cves.remove();
+  store.pings.write([]);
   const serverNotTold = machineToken === undefined ? undefined : await tellServer(world, machineToken);
   if (machineToken !== undefined) store.events.add({ what: 'disabled' });
   return { machineToken, stillPatched: stays?.version, serverNotTold };

@@ -35,15 +35,18 @@ export async function refresh(world: World, options: RefreshOptions = {}): Promi
     throw notEnabled();
   }
   if (options.timer && !isDue(run, 'timer')) return { action: 'keep', why: 'not-due' };
-  if (!boot) return update(run, token);
+  // Awaited here, for the lock is released at the end of this function.
+  if (!boot) return await update(run, token);
   const reapplied = await reapply(run);
   const check = mode.contact && isDue(run, 'boot');
-  return check ? afterBoot(run, reapplied, () => update(run, token)) : reapplied;
+  return check ? await afterBoot(run, reapplied, () => update(run, token)) : reapplied;
 }
 
-function isDue({ config, now, store }: Run, occasion: Occasion): boolean {
+/** What was heard about another kernel is no news about this one. */
+function isDue({ config, machine, now, store }: Run, occasion: Occasion): boolean {
   const last = store.record.read().lastGoodCheck;
-  const age = last && now().getTime() - Date.parse(last.at);
+  const isOurs = last?.kernel === undefined || last.kernel === machine.kernel;
+  const age = last && isOurs ? now().getTime() - Date.parse(last.at) : undefined;
   return isCheckDue(occasion, age, config.checkInterval);
 }
 

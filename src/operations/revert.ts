@@ -1,5 +1,6 @@
 import { LivepatchError } from '../errors.ts';
 import { liftAll } from './apply.ts';
+import { forgetSettled } from './pings.ts';
 import { look, reach } from './reach.ts';
 import { startRun } from './start-run.ts';
 import type { World } from './world.ts';
@@ -21,6 +22,7 @@ export async function revert(world: World): Promise<string> {
   await reach(run, 'gone', patch.module);
   liftAll(run);
   run.store.record.write({ ...remembered, reverted: patch.version });
+  forgetSettled(run, patch.version);
   run.store.events.add({ what: 'reverted', version: patch.version });
   return patch.version;
 }

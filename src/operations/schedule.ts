@@ -9,8 +9,8 @@ export type Occasion = 'timer' | 'boot';
  * The timer elapses once an hour at a minute of the machine's own, so a fleet that follows it is spread over the hour.
  * A boot is no such spread: after a power cut all machines boot at once, and their check is left to their timers, but
  * for those that have heard nothing for long.
- * @param age milliseconds since the last check that succeeded; undefined when there never was one. Negative when the
- * clock was set back, which must not keep us from checking for years.
+ * @param age milliseconds since the last check of this kernel that succeeded; undefined when there never was one.
+ * Negative when the clock was set back, which must not keep us from checking for years.
  * @param checkInterval milliseconds; undefined when automatic checks are off.
  */
 export function isCheckDue(

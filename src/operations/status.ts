@@ -21,6 +21,8 @@ export function status(world: QuickWorld, options: { showSecrets?: boolean } = {
     remembered,
     others: othersThan(remembered.patch?.module, world),
     recordError,
+    cves: store.cves.read(),
+    installedKernels: kernel.installed(),
     machineToken: options.showSecrets ? store.token.read() : undefined,
     now: world.now(),
   });

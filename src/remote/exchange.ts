@@ -55,21 +55,34 @@ export async function send({ http, agentsFor }: Transport, request: Request): Pr
 /**
  * Sends a request and takes its whole answer, which must be JSON of a known form.
  * @returns undefined for 204.
- * @throws LivepatchError `network`, `server-refused` for a status other than 200 and 204, `bad-answer` when it is not
- * what was agreed.
+ * @throws LivepatchError as `exchange` says.
  */
 export async function ask<T>(
   transport: Transport,
   request: Request,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<{ answer: T | undefined; headers: IncomingHttpHeaders }> {
-  const response = await send(transport, request);
-  const text = await readBounded(request, response.body, transport.surroundings.limits.answerBytes);
-  if (response.status === 204) return { answer: undefined, headers: response.headers };
-  if (response.status !== 200) throw refusal(request, response, text);
-  const { 'content-encoding': encoding = 'identity' } = response.headers;
-  if (encoding !== 'identity') throw badAnswer(request, 'it is compressed, which was not asked for');
-  return { answer: parse(request, text, schema), headers: response.headers };
+  const { status, headers, text } = await exchange(transport, request, [200, 204]);
+  return { answer: status === 204 ? undefined : parse(request, text, schema), headers };
+}
+
+/**
+ * Sends a request and takes its whole answer, unread.
+ * @param expected every status that is no refusal.
+ * @throws LivepatchError `network`, `server-refused` for another status, `bad-answer` when it is not what was agreed.
+ */
+export async function exchange(
+  transport: Transport,
+  request: Request,
+  expected: number[],
+): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
+  const { status, headers, body } = await send(transport, request);
+  const text = await readBounded(request, body, transport.surroundings.limits.answerBytes);
+  if (!expected.includes(status)) throw refusal(request, { status, headers }, text);
+  const { 'content-encoding': encoding = 'identity' } = headers;
+  if (encoding !== 'identity' && text !== '')
+    throw badAnswer(request, 'it is compressed, which was not asked for');
+  return { status, headers, text };
 }
 
 async function readBounded(request: Request, body: Readable, limit: number): Promise<string> {
@@ -89,7 +102,8 @@ async function readBounded(request: Request, body: Readable, limit: number): Pro
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function parse<T>(request: Request, text: string, schema: v.GenericSchema<unknown, T>): T {
+/** The JSON of an answer. @throws LivepatchError `bad-answer` naming the field that is not as agreed. */
+export function parse<T>(request: Request, text: string, schema: v.GenericSchema<unknown, T>): T {
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -2,9 +2,11 @@ import * as v from 'valibot';
 import {
   AdviceSchema,
   ArchitectureName,
+  CveDataSchema,
   count,
   hex,
   KernelVersion,
+  PingSchema,
   SupportName,
   Time,
   text,
@@ -71,6 +73,12 @@ export const ISSUED_AT_HEADER = 'livepatch-issued-at';
 
 /** `GET /v1/client/<machine-id>/info`. */
 export const InfoAnswer = v.object({ schema, tier: text(64) });
+
+/** 200 of `GET /v1/client/<machine-id>/cves`; its ETag is the SHA-256 of the body. */
+export const CvesAnswer = v.object({ schema, ...CveDataSchema.entries });
+
+/** `POST /v1/pings`: all that is told of a patch's health. No token goes with it, nor anything of the machine's. */
+export const PingRequest = v.object({ schema, architecture: ArchitectureName, ...PingSchema.entries });
 
 /** `GET /v1/api/kernels/supported`, upstream's own body. */
 export const SupportedAnswer = v.object({ Supported: SupportName });

@@ -1,15 +1,18 @@
 import * as v from 'valibot';
 import { Time } from '../schemas.ts';
 import { Secret } from '../secret.ts';
-import type { Answer, Config, Machine, Offer, Support } from '../types.ts';
+import type { Answer, Config, Machine, Offer, Ping, Support } from '../types.ts';
+import { type CvesFetched, fetchCves } from './cves.ts';
 import { download } from './download.ts';
-import { ask, badAnswer, type Request } from './exchange.ts';
+import { ask, badAnswer, exchange, type Request } from './exchange.ts';
 import {
   type CheckIn,
   CheckInAnswer,
   ISSUED_AT_HEADER,
+  type PingRequest,
   RegisterAnswer,
   registerRequest,
+  SCHEMA,
   SERIAL_HEADER,
   SupportedAnswer,
 } from './messages.ts';
@@ -30,6 +33,10 @@ export interface Server {
   checkIn(report: CheckIn, machineToken: Secret): Promise<Answer>;
   /** The bytes of a patch file, to be thrown away when it ends in an error; see download.ts. */
   download(offer: Offer, machineToken: Secret): AsyncIterable<Uint8Array>;
+  /** Asks once. @param known the digest of what was fetched before. */
+  cves(machineId: string, machineToken: Secret, known: string | undefined): Promise<CvesFetched>;
+  /** Tells how a patch fares: without a token, once, and not for long. */
+  ping(ping: Ping, machine: Pick<Machine, 'architecture'>): Promise<void>;
   /** Tells the server that this machine's token is done with. Once: whoever leaves does not wait at the door. */
   unregister(machineId: string, machineToken: Secret): Promise<void>;
 }
@@ -45,7 +52,8 @@ export function livepatchServer(
   const surroundings = { ...SURROUNDINGS, ...changed };
   const carrier = transport(config, `canonical-livepatch/${clientVersion}`, surroundings);
   const client = (id: string, rest = '') => at(config.remoteServer, `v1/client/${id}${rest}`);
-  const timeLimit = config.dialTimeout + surroundings.limits.answerTime;
+  const { answerTime, cvesTime, pingTime } = surroundings.limits;
+  const timeLimit = config.dialTimeout + answerTime;
 
   return {
     async support(machine) {
@@ -73,6 +81,15 @@ export function livepatchServer(
     },
     download: (offer, token) =>
       download(carrier, config.remoteServer, offer, { token, onlyTls: config.tlsPatchDownload }),
+    cves(machineId, token, known) {
+      const url = client(machineId, '/cves');
+      return fetchCves(carrier, { method: 'GET', url, token, timeLimit: cvesTime }, known);
+    },
+    async ping(ping, { architecture }) {
+      const url = at(config.remoteServer, 'v1/pings');
+      const body: v.InferOutput<typeof PingRequest> = { schema: SCHEMA, architecture, ...ping };
+      await exchange(carrier, { method: 'POST', url, body, timeLimit: pingTime }, [204]);
+    },
     async unregister(machineId, token) {
       await ask(carrier, { method: 'DELETE', url: client(machineId), token, timeLimit }, v.unknown());
     },

@@ -5,6 +5,7 @@ import type {
   Architecture,
   Fix,
   HoldReason,
+  KeptCves,
   LivePatch,
   Machine,
   PatchState,
@@ -57,8 +58,15 @@ export interface StatusDocument {
   support: Support;
   upgradeRequiredDate: string | undefined;
   tier: string | undefined;
+  /** What is known of kernel packages and this kernel; undefined before a server told. */
+  cves: Cves | undefined;
   /** When it was built; what "ago" is counted from. */
   now: Date;
+}
+
+/** CVE data, and the kernels that are installed, by release. */
+interface Cves extends KeptCves {
+  installedKernels: string[];
 }
 
 /** A patch that a setting holds back, and the vulnerabilities that stay open because of it. */
@@ -79,6 +87,8 @@ export interface StatusSources {
   remembered: Remembered;
   others: string[];
   recordError: string | undefined;
+  cves?: KeptCves | undefined;
+  installedKernels: string[];
   machineToken?: Secret | undefined;
   now: Date;
 }
@@ -118,6 +128,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     support: advice?.support ?? 'unknown',
     upgradeRequiredDate: advice?.upgradeRequiredDate,
     tier: remembered.advice?.tier,
+    cves: cvesFor(sources),
     now,
   };
 }
@@ -125,6 +136,11 @@ export function statusDocument(sources: StatusSources): StatusDocument {
 /** What was advised for another kernel, before the machine was booted into this one, says nothing about this one. */
 function adviceFor({ kernel }: Machine, { advice, lastGoodCheck }: Remembered): Advice | undefined {
   return lastGoodCheck?.kernel === undefined || lastGoodCheck.kernel === kernel ? advice : undefined;
+}
+
+/** Data about another kernel says nothing about this one. */
+function cvesFor({ cves, installedKernels, machine }: StatusSources): Cves | undefined {
+  return cves?.kernel === machine.kernel ? { ...cves, installedKernels } : undefined;
 }
 
 function wantedUpgrade(advice: Advice | undefined): boolean {

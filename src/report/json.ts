@@ -45,15 +45,15 @@ export function renderJson(document: StatusDocument): string {
   );
 }
 
-/**
- * What the live patch closes. Upstream's other fields here are about kernel packages, of which no server told us;
- * an empty list would claim that there is nothing to know.
- */
-function fixedCves({ fixes, lastGoodCheck }: StatusDocument): object | undefined {
-  if (fixes.length === 0) return undefined;
+/** What newer kernel packages fix, beside what the live patch closes already. */
+function fixedCves({ cves, fixes }: StatusDocument): object | undefined {
+  if (cves === undefined) return undefined;
   return {
-    Timestamp: wholeSeconds(lastGoodCheck),
+    Timestamp: wholeSeconds(cves.timestamp),
+    'Kernel-Package-Fixes': cves.kernelPackageFixes,
+    'Installed-Kernels': cves.installedKernels,
     'Patched-CVEs': fixes.filter(({ patched }) => patched).map(({ name }) => name),
+    Digest: cves.digest,
   };
 }
 

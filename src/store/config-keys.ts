@@ -26,6 +26,7 @@ export const CONFIG_KEYS = {
   'cutoff-date': { default: '', parse: pastDate },
   'patch-delay': { default: '0', parse: (text) => duration(text, ['s', 'm', 'h', 'd', 'w']) },
   'signing-certs': { default: '', parse: pem },
+  pings: { default: 'true', parse: yesOrNo },
 } satisfies Record<string, Key<unknown>>;
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;
@@ -62,6 +63,7 @@ export function parseConfig(texts: Partial<Record<ConfigKey, string>>): Config {
     cutoffDate: value('cutoff-date'),
     patchDelay: value('patch-delay'),
     signingCerts: value('signing-certs'),
+    pings: value('pings'),
   };
 }
 

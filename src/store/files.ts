@@ -63,7 +63,7 @@ export function discard(path: string): void {
  * who holds the run lock.
  * @throws LivepatchError `storage`
  */
-export function sweep(directory: string, names: RegExp = /\.[0-9a-f]{12}\.tmp$/): void {
+export function sweep(directory: string, names: RegExp = /\.[0-9a-f-]{36}\.tmp$/): void {
   try {
     for (const name of readdirSync(directory)) if (names.test(name)) rmSync(join(directory, name));
   } catch (error) {

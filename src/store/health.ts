@@ -13,8 +13,9 @@ export interface StoreHealth {
 }
 
 export function storeHealth(paths: Paths): StoreHealth {
-  const secret = [paths.config, paths.machineToken, paths.record, paths.history, paths.securityLog];
-  const closed = [paths.patches, paths.locks, dirname(paths.history), dirname(paths.securityLog)];
+  const { config, cves, history, machineToken, pings, record, securityLog } = paths;
+  const secret = [config, machineToken, record, cves, pings, history, securityLog];
+  const closed = [paths.patches, paths.locks, dirname(history), dirname(securityLog)];
   return {
     freeBytes: freeBytes(paths.common),
     neededBytes: LIMITS.store.freeBytes,

@@ -14,6 +14,8 @@ export interface Paths {
   runLock: string;
   record: string;
   published: string;
+  cves: string;
+  pings: string;
   history: string;
   securityLog: string;
   /** Directory of the certificates shipped with the client; only a snap has one. */
@@ -42,6 +44,8 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     runLock: join(common, 'run-lock'),
     record: join(data, 'record.json'),
     published: join(data, 'status.json'),
+    cves: join(data, 'cves.json'),
+    pings: join(data, 'pings.json'),
     history: join(data, 'history', 'events.log'),
     securityLog: join(common, 'logs', 'security.log'),
     keys: snap === undefined ? undefined : join(snap, 'keys'),

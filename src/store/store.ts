@@ -2,12 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CrashLocks, crashLocks } from './crash-locks.ts';
+import { type CvesFile, cvesFile } from './cves.ts';
 import { type Events, events } from './events.ts';
 import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
 import { type StoreHealth, storeHealth } from './health.ts';
 import { takeRunLock } from './lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
+import { type PingsFile, pingsFile } from './pings.ts';
 import { type RecordFile, recordFile } from './record.ts';
 import { type SnapSettings, snapSettings } from './snap-settings.ts';
 import { type TokenFile, tokenFile } from './token.ts';
@@ -18,6 +20,8 @@ export interface Store {
   snapSettings: SnapSettings;
   token: TokenFile;
   record: RecordFile;
+  cves: CvesFile;
+  pings: PingsFile;
   payloads: Payloads;
   locks: CrashLocks;
   events: Events;
@@ -39,6 +43,8 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     snapSettings: snapSettings(paths.snapSettings),
     token: tokenFile(paths.machineToken),
     record: recordFile(paths),
+    cves: cvesFile(paths.cves),
+    pings: pingsFile(paths.pings),
     payloads: payloads(paths.patches),
     locks: crashLocks(paths.locks),
     events: events(paths),

@@ -16,6 +16,7 @@ export function plotSvg(plots: Plot[], unit: string): string {
   const parts = plots.map((plot, index) => panel(plot, TOP + index * (HEIGHT + GAP), highest));
   const height = TOP + plots.length * (HEIGHT + GAP);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + 20} ${height}" font-family="sans-serif" font-size="12" fill="#888">
+<title>${unit}: ${plots.map(({ title }) => title).join('; ')}</title>
 <text x="0" y="12">${unit}</text>
 ${parts.join('\n')}
 </svg>

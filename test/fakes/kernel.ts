@@ -54,7 +54,8 @@ export const MACHINE: Machine = {
   uptimeSeconds: 3600,
 };
 
-const freshState = (): FakeState => ({
+/** A machine that has just booted, with nothing loaded. */
+export const freshState = (): FakeState => ({
   machine: MACHINE,
   patches: [],
   loaded: [],
@@ -99,8 +100,9 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
     mode: () => state.mode,
     security: () => ({ lockdown: 'none', secureBoot: false, modulesDisabled: false, tainted: 0 }),
     host: async () => ({ isRoot: true, missingInterfaces: undefined, timer: true }),
+    installed: () => [state.machine.release],
     replacedFunctions: (name) => (find(name) === undefined ? [] : ['version_proc_show']),
-    openLog() {
+    async openLog() {
       let at = state.said.length;
       let closed = false;
       return {

@@ -118,7 +118,7 @@ export const CONTRACT: Record<string, Check> = {
     await assert.rejects(kernel.settle(older.name), { code: 'transition' });
   },
   async 'tells what it said since its log was opened, and each line once'(kernel, { older }) {
-    using log = kernel.openLog();
+    using log = await kernel.openLog();
     assert.deepEqual(log.read(), []);
     await insert(kernel, older.file);
     await kernel.settle(older.name);

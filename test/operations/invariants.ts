@@ -28,9 +28,13 @@ export interface Subject {
 type Invariant = (subject: Subject) => string | undefined;
 
 /** What always holds, whatever happened before: the one place where it is written down. */
-const INVARIANTS: Record<string, Invariant> = {
+export const INVARIANTS: Record<string, Invariant> = {
   /** The kernel is never handed a module that no pinned certificate has signed. */
   'nothing unverified is inserted': ({ deeds }) => bad(deeds, 'insert', ({ trusted }) => !trusted),
+
+  /** Two runs at a time would each undo what the other has just looked at. */
+  'nothing is done to the kernel without the run lock': ({ deeds }) =>
+    bad(deeds, 'insert', ({ alone }) => !alone) ?? bad(deeds, 'lift', ({ alone }) => !alone),
 
   /** Whatever the machine dies of at an insertion, the next boot finds a lock that says so. */
   'nothing is inserted without its lock on disk': ({ deeds }) =>
@@ -94,12 +98,8 @@ const INVARIANTS: Record<string, Invariant> = {
 
   /** Whatever is broken, a person can ask. */
   'status answers': ({ sandbox }) => {
-    try {
-      documentOf(sandbox);
-      return undefined;
-    } catch (error) {
-      return String(error);
-    }
+    documentOf(sandbox);
+    return undefined;
   },
 
   /** Others decide by this word that a reboot can wait. */
@@ -150,7 +150,7 @@ const INVARIANTS: Record<string, Invariant> = {
 /** The names of all that do not hold, each with what is wrong. */
 export function broken(subject: Subject): string[] {
   return Object.entries(INVARIANTS).flatMap(([name, check]) => {
-    const wrong = check(subject);
+    const wrong = attempt(() => check(subject));
     return wrong === undefined ? [] : `${name}: ${wrong}`;
   });
 }
@@ -160,6 +160,15 @@ function inKernel({ kernel, versionOf }: Sandbox): (string | undefined)[] {
   return (kernel.livePatches() ?? [])
     .filter(({ enabled, name }) => enabled && name.startsWith('lkp_'))
     .map(({ name }) => versionOf(name));
+}
+
+/** One that cannot even be looked at does not hold. */
+function attempt(check: () => string | undefined): string | undefined {
+  try {
+    return check();
+  } catch (error) {
+    return String(error);
+  }
 }
 
 function bad(deeds: Deed[], kind: Deed['kind'], isBad: (deed: Deed) => boolean): string | undefined {

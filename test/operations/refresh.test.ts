@@ -92,6 +92,7 @@ describe('refresh', () => {
       'machine-token 600',
       'patches 700',
       'payload 600',
+      'pings.json 600',
       'record.json 600',
       'run-lock 600',
       'security.log 600',

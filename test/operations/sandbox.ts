@@ -46,6 +46,8 @@ export interface Deed {
   version: string;
   /** Whether the module carries a signature that this machine trusts. */
   trusted: boolean;
+  /** Whether the run lock was held. */
+  alone: boolean;
   /** Whether a lock of this boot was on disk. */
   locked: boolean;
   /** Whether the server's word that is on record speaks against it. */
@@ -123,7 +125,7 @@ export function startSandbox(): Sandbox {
     const lock = store.locks.read(module, version);
     const livePatches = kernel.livePatches() ?? [];
     deeds.push({
-      ...{ kind, version, trusted, watched },
+      ...{ kind, version, trusted, watched, alone: held },
       locked: lock?.bootId === kernel.machine().bootId,
       blocked: recordOf(store).advice?.blocklist?.patches?.includes(version) ?? false,
       foreign: livePatches.map(({ name }) => name).filter((name) => !name.startsWith('lkp_')),
@@ -170,6 +172,7 @@ export function startSandbox(): Sandbox {
       pass('after');
     },
     warn: () => {},
+    debug: () => {},
     progress(step) {
       pass('before');
       told.push(step);
@@ -284,6 +287,13 @@ function fakeServer(): FakeServer {
     async *download({ version }) {
       reach();
       yield archiveOf(version);
+    },
+    async cves() {
+      reach();
+      return 'none';
+    },
+    async ping() {
+      reach();
     },
     async unregister() {
       reach();

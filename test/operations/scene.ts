@@ -44,6 +44,8 @@ export interface Scene {
   server: ServerScene;
   /** What was told to the person, in order. */
   told: string[];
+  /** What was told only to those who debug. */
+  whispered: string[];
   authToken: Secret;
   /** Puts a patch on the server, for this machine's kernel. */
   publish(version: string, flaw?: Flaw): void;
@@ -67,6 +69,7 @@ export async function startScene(
   });
   const kernel = fakeKernel();
   const told: string[] = [];
+  const whispered: string[] = [];
   const world: World = {
     clientVersion: '1.2.3',
     kernel,
@@ -82,6 +85,7 @@ export async function startScene(
     sleep: async () => {},
     progress: (step) => told.push(step),
     warn: (text) => told.push(`warning: ${text}`),
+    debug: (text) => whispered.push(text),
   };
   return {
     world,
@@ -91,6 +95,7 @@ export async function startScene(
     data,
     server,
     told,
+    whispered,
     authToken: new Secret(server.database.addAuthToken()),
     publish(version, flaw = {}) {
       const bytes = patchFile(version, flaw);

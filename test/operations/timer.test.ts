@@ -57,6 +57,14 @@ describe("a timer's refresh", () => {
     expect(scene.store.record.read().lastCheck).not.toEqual(before);
   });
 
+  it('is not put off at the first boot of another kernel, which has no patch yet', async () => {
+    const scene = await enabledScene();
+    const before = scene.store.record.read().lastCheck;
+    scene.kernel.reboot(10, '6.1.0-57-amd64');
+    await refresh(scene.world, { boot: true });
+    expect(scene.store.record.read().lastCheck).not.toEqual(before);
+  });
+
   it('is no failure on a machine that is not enabled', async () => {
     const { world } = await startScene();
     expect(await refresh(world, { timer: true })).toEqual({ action: 'keep', why: 'not-enabled' });

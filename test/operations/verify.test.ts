@@ -36,6 +36,7 @@ function givenMachine() {
     sleep: () => Promise.reject(new Error('verify waits for nothing')),
     progress: () => {},
     warn: () => {},
+    debug: () => {},
   };
   const file = (name: string, bytes: Uint8Array | string) => {
     const path = join(directory, name);

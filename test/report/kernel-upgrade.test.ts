@@ -19,6 +19,8 @@ const EXPECTED: Record<string, object> = {
   'offered and not yet applied': due,
   'in transition': unpatched,
   applied: unpatched,
+  'applied, and newer kernel packages': unpatched,
+  "newer packages of another kernel's": canWait,
   'taken out by somebody': due,
   'kernel bug': recommended('it found a bug in live patch 121.1'),
   'bad signature': unpatched,

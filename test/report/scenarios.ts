@@ -1,6 +1,6 @@
 import { type StatusDocument, statusDocument } from '../../src/report/document.ts';
 import type { Secret } from '../../src/secret.ts';
-import type { Advice, AppliedPatch, Offer, Remembered } from '../../src/types.ts';
+import type { Advice, AppliedPatch, KeptCves, Offer, Remembered } from '../../src/types.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 
 /** Every state that a machine can be in, as it would be remembered, by the name of its golden file. */
@@ -68,13 +68,22 @@ const CHECK_FAILED =
 
 type InKernel = 'none' | 'held' | 'in transition';
 
-const SCENARIOS: Record<string, [Remembered, InKernel]> = {
+const CVES: KeptCves = {
+  digest: 'd'.repeat(64),
+  kernel: MACHINE.kernel,
+  timestamp: '2026-11-20T08:00:00.000Z',
+  kernelPackageFixes: ['CVE-2016-0001', 'CVE-2026-0005'],
+};
+
+const SCENARIOS: Record<string, [Remembered, InKernel, KeptCves?]> = {
   'never checked': [{}, 'none'],
   'nothing due': [checked(SUPPORTED), 'none'],
   'covered until a date': [checked({ ...SUPPORTED, upgradeRequiredDate: '2027-03-19' }), 'none'],
   'offered and not yet applied': [checked({ ...SUPPORTED, offer: OFFER }), 'none'],
   'in transition': [checked(SUPPORTED, { patch: PATCH }), 'in transition'],
   applied: [checked(SUPPORTED, { patch: PATCH }), 'held'],
+  'applied, and newer kernel packages': [checked(SUPPORTED, { patch: PATCH }), 'held', CVES],
+  "newer packages of another kernel's": [checked(SUPPORTED), 'none', { ...CVES, kernel: '6.1.0-55-amd64' }],
   'taken out by somebody': [checked(SUPPORTED, { patch: PATCH }), 'none'],
   'kernel bug': [checked(SUPPORTED, { patch: { ...PATCH, bug: true } }), 'held'],
   'bad signature': [failed('signature', 'the module is signed by no certificate that is pinned'), 'held'],
@@ -140,7 +149,7 @@ const SCENARIOS: Record<string, [Remembered, InKernel]> = {
 export const NAMES = Object.keys(SCENARIOS);
 
 export function scenario(name: string, machineToken?: Secret): StatusDocument {
-  const [remembered, inKernel] = SCENARIOS[name] as [Remembered, InKernel];
+  const [remembered, inKernel, cves] = SCENARIOS[name] as (typeof SCENARIOS)[string];
   return statusDocument({
     clientVersion: '1.2.3',
     machine: MACHINE,
@@ -151,6 +160,8 @@ export function scenario(name: string, machineToken?: Secret): StatusDocument {
     remembered,
     others: [],
     recordError: undefined,
+    cves,
+    installedKernels: ['6.1.0-55-amd64', '6.1.0-56-amd64'],
     machineToken,
     now: NOW,
   });

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import {
   CheckIn,
   type CheckInAnswer,
+  type CvesAnswer,
   type InfoAnswer,
   ISSUED_AT_HEADER,
   type RegisterAnswer,
@@ -52,6 +54,22 @@ export async function checkIn(call: Call): Promise<Reply> {
 export function info(call: Call): Reply {
   const { tier } = authenticateOwner(call);
   return { status: 200, body: { schema: SCHEMA, tier } satisfies v.InferInput<typeof InfoAnswer> };
+}
+
+/**
+ * `GET /v1/client/<machine-id>/cves`: what newer packages of the kernel that the machine reported last would fix,
+ * unless the machine has it already (RFC 9110 §13.1.2).
+ */
+export function cves(call: Call): Reply {
+  const { report } = authenticateOwner(call);
+  if (report === null) return { status: 204 };
+  const { architecture, kernel } = v.parse(CheckIn, JSON.parse(report));
+  const data = call.database.kernelPackageFixes(kernel, architecture);
+  if (data === undefined) return { status: 204 };
+  const body = { schema: SCHEMA, ...data } satisfies v.InferInput<typeof CvesAnswer>;
+  const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('hex')}"`;
+  if (call.request.headers['if-none-match'] === etag) return { status: 304, headers: { etag } };
+  return { status: 200, headers: { etag }, body };
 }
 
 /** `DELETE /v1/client/<machine-id>`: the machine and its token are forgotten. */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import type { CheckIn } from '../../src/remote/messages.ts';
-import type { Advice, Architecture, Blocklist, Fix, Support } from '../../src/types.ts';
+import type { Advice, Architecture, Blocklist, CveData, Fix, Ping, Support } from '../../src/types.ts';
 
 /** From the boldest to the most careful. A machine sees the patches of its own tier and of all after it. */
 export const TIERS = ['edge', 'beta', 'candidate', 'stable'] as const;
@@ -37,6 +37,16 @@ export interface StoredMachine {
 interface StoredKernel {
   support: Support;
   upgradeRequiredDate: string | null;
+}
+
+/** How often a ping came. */
+interface StoredPings {
+  kernel: string;
+  architecture: Architecture;
+  version: string;
+  event: Ping['event'];
+  detail: string;
+  count: number;
 }
 
 /** Tokens are kept as SHA-256 only: they are random and long, so that is enough, and a leaked file opens nothing. */
@@ -80,6 +90,22 @@ const TABLES = `
     kind   TEXT NOT NULL,          -- 'modules' or 'certificates'
     digest TEXT NOT NULL,
     PRIMARY KEY (kind, digest)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS kernelPackageFixes (
+    kernel       TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    timestamp    TEXT NOT NULL,
+    cves         TEXT NOT NULL,    -- JSON: a list of names
+    PRIMARY KEY (kernel, architecture)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS pings (
+    kernel       TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    version      TEXT NOT NULL,
+    event        TEXT NOT NULL,
+    detail       TEXT NOT NULL,    -- minutes or code; empty when there is neither
+    count        INTEGER NOT NULL,
+    PRIMARY KEY (kernel, architecture, version, event, detail)
   ) STRICT;
   CREATE TABLE IF NOT EXISTS counter (serial INTEGER NOT NULL) STRICT;
   INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT * FROM counter);
@@ -132,6 +158,15 @@ export function openDatabase(path: string) {
   const selectKernel = sqlite.prepare(
     'SELECT support, upgradeRequiredDate FROM kernels WHERE kernel = :kernel AND architecture = :architecture',
   );
+  const upsertFixes = sqlite.prepare(`
+    INSERT OR REPLACE INTO kernelPackageFixes VALUES (:kernel, :architecture, :timestamp, :cves)`);
+  const selectFixes = sqlite.prepare(
+    'SELECT timestamp, cves FROM kernelPackageFixes WHERE kernel = :kernel AND architecture = :architecture',
+  );
+  const upsertPing = sqlite.prepare(`
+    INSERT INTO pings VALUES (:kernel, :architecture, :version, :event, :detail, 1)
+    ON CONFLICT DO UPDATE SET count = count + 1`);
+  const selectPings = sqlite.prepare('SELECT * FROM pings ORDER BY rowid');
   const updateSerial = sqlite.prepare('UPDATE counter SET serial = serial + 1 RETURNING serial');
 
   return {
@@ -235,6 +270,30 @@ export function openDatabase(path: string) {
 
     kernel: (kernel: string, architecture: Architecture) =>
       selectKernel.get({ kernel, architecture }) as unknown as StoredKernel | undefined,
+
+    /** What newer packages of a kernel fix, as of `timestamp`. */
+    setKernelPackageFixes(
+      kernel: string,
+      architecture: Architecture,
+      { kernelPackageFixes, timestamp }: CveData,
+    ) {
+      upsertFixes.run({ kernel, architecture, timestamp, cves: JSON.stringify(kernelPackageFixes) });
+    },
+
+    kernelPackageFixes(kernel: string, architecture: Architecture): CveData | undefined {
+      const row = selectFixes.get({ kernel, architecture }) as
+        | { timestamp: string; cves: string }
+        | undefined;
+      return row && { timestamp: row.timestamp, kernelPackageFixes: JSON.parse(row.cves) };
+    },
+
+    /** Only counted: what is not kept tells nothing about anybody. */
+    countPing(architecture: Architecture, { code, event, kernel, minutes, version }: Ping): void {
+      upsertPing.run({ kernel, architecture, version, event, detail: String(minutes ?? code ?? '') });
+    },
+
+    /** In the order in which each kind came first. */
+    pings: () => selectPings.all() as unknown as StoredPings[],
 
     /** Greater than every number before it, across restarts. */
     nextSerial: () => (updateSerial.get() as { serial: number }).serial,

@@ -2,7 +2,14 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { AdviceSchema, ArchitectureName, hex, KernelVersion, Version } from '../../src/schemas.ts';
+import {
+  AdviceSchema,
+  ArchitectureName,
+  CveDataSchema,
+  hex,
+  KernelVersion,
+  Version,
+} from '../../src/schemas.ts';
 import { addPatchFile } from './catalogue.ts';
 import { openDatabase, TIERS } from './database.ts';
 import { openPki } from './pki.ts';
@@ -17,6 +24,7 @@ const USAGE = `A reference Livepatch server.
   node test/server/main.ts --data DIR module block SHA512
   node test/server/main.ts --data DIR certificate block SHA256
   node test/server/main.ts --data DIR kernel add KERNEL ARCHITECTURE [--support supported] [--until DATE]
+  node test/server/main.ts --data DIR cves set KERNEL ARCHITECTURE CVE...    what newer packages of it fix
 
 DIR is made on first use, with a CA of its own. The commands work while the server runs.
 Tiers: ${TIERS.join(', ')}; a machine sees the patches of the tier of its token and of those after it.
@@ -91,6 +99,18 @@ async function run(data: string): Promise<void> {
         upgradeRequiredDate: v.parse(AdviceSchema.entries.upgradeRequiredDate, flags.until),
       });
       break;
+    case 'cves set': {
+      const [kernel, architecture, ...cves] = args;
+      database.setKernelPackageFixes(
+        v.parse(KernelVersion, kernel),
+        v.parse(ArchitectureName, architecture),
+        {
+          timestamp: new Date().toISOString(),
+          kernelPackageFixes: v.parse(CveDataSchema.entries.kernelPackageFixes, cves),
+        },
+      );
+      break;
+    }
     default:
       throw new Error(`no such command: ${positionals.join(' ')}`);
   }

@@ -1,13 +1,17 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
+import { EXIT_STATUS } from '../../src/errors.ts';
 import {
   CheckIn,
   CheckInAnswer,
+  CvesAnswer,
   ErrorAnswer,
   InfoAnswer,
   ISSUED_AT_HEADER,
+  PingRequest,
   RegisterAnswer,
   RegisterRequest,
   SERIAL_HEADER,
@@ -20,6 +24,8 @@ const BODIES = {
   CheckIn,
   CheckInAnswer,
   InfoAnswer,
+  CvesAnswer,
+  PingRequest,
   SupportedAnswer,
   ErrorAnswer,
 };
@@ -35,6 +41,8 @@ const tables = [...page.matchAll(/^\| `(\w+)` \| type \|.*\n\|---.*\n((?:\|.*\n)
     fields: [...rows.matchAll(/^\| `([^`]+)` \|/gm)].map(([, field]) => field),
   }),
 );
+
+const exampleOf = (name: string) => examples.find((example) => example.name === name)?.text ?? '';
 
 /** `patch`, `patch.version`, `offer.fixes[].name`: the fields of a schema as the tables write them. */
 function fieldsOf(schema: unknown, prefix = ''): string[] {
@@ -70,6 +78,19 @@ describe('PROTOCOL.md', () => {
 
   it.each(Object.entries(BODIES))('lists the fields of %s', (name, schema) => {
     expect(tables.find((table) => table.name === name)?.fields).toEqual(fieldsOf(schema));
+  });
+
+  it('gives an example of CVE data that hashes to its ETag', () => {
+    const [, body = ''] = /^The digest .* is over `(.*)`\.$/m.exec(page) ?? [];
+
+    expect(JSON.parse(body)).toEqual(JSON.parse(exampleOf('CvesAnswer')));
+    expect(page).toContain(`\nETag: "${createHash('sha256').update(body).digest('hex')}"\n`);
+  });
+
+  it('lists every error code that a ping may carry', () => {
+    const [, listed = ''] = /^\| `code` \|.* one of these: (.*) \|$/m.exec(page) ?? [];
+
+    expect(listed.split(', ')).toEqual(Object.keys(EXIT_STATUS).map((code) => `\`${code}\``));
   });
 
   it.each([SERIAL_HEADER, ISSUED_AT_HEADER])('shows the header %s', (header) => {

@@ -1,8 +1,15 @@
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CheckInAnswer, InfoAnswer, RegisterAnswer, SupportedAnswer } from '../../src/remote/messages.ts';
+import {
+  CheckInAnswer,
+  CvesAnswer,
+  InfoAnswer,
+  RegisterAnswer,
+  SupportedAnswer,
+} from '../../src/remote/messages.ts';
 import { checkInOf, KERNEL, MACHINE_ID, type Scene, startScene } from './scene.ts';
 
 let scene: Scene;
@@ -450,6 +457,77 @@ describe('what is malformed', () => {
     const token = await scene.register();
 
     expect((await scene.checkIn(token, { fromTheFuture: true })).status).toBe(200);
+  });
+});
+
+describe('CVE data', () => {
+  const FIXES = { timestamp: '2026-11-20T08:00:00Z', kernelPackageFixes: ['CVE-2026-0002'] };
+  const path = `/v1/client/${MACHINE_ID}/cves`;
+
+  it('comes with the SHA-256 of its body as its ETag, and once only', async () => {
+    const token = await scene.register();
+    await scene.checkIn(token);
+    scene.database.setKernelPackageFixes(KERNEL, 'amd64', FIXES);
+
+    const answer = await scene.ask('GET', path, { token });
+
+    expect(v.parse(CvesAnswer, answer.body)).toEqual({ schema: 1, ...FIXES });
+    const digest = createHash('sha256').update(JSON.stringify(answer.body)).digest('hex');
+    expect(answer).toMatchObject({ status: 200, headers: { etag: `"${digest}"` } });
+    const again = await scene.ask('GET', path, { token, headers: { 'if-none-match': `"${digest}"` } });
+    expect(again).toMatchObject({ status: 304, headers: { etag: `"${digest}"` } });
+    expect(again.body).toHaveLength(0);
+  });
+
+  it('comes anew when it has changed', async () => {
+    const token = await scene.register();
+    await scene.checkIn(token);
+    scene.database.setKernelPackageFixes(KERNEL, 'amd64', FIXES);
+    const { etag = '' } = (await scene.ask('GET', path, { token })).headers;
+    scene.database.setKernelPackageFixes(KERNEL, 'amd64', { ...FIXES, kernelPackageFixes: [] });
+
+    const answer = await scene.ask('GET', path, { token, headers: { 'if-none-match': etag } });
+
+    expect(answer).toMatchObject({ status: 200, body: { kernelPackageFixes: [] } });
+  });
+
+  it("is that of the machine's kernel, if there is any", async () => {
+    const token = await scene.register();
+    scene.database.setKernelPackageFixes(KERNEL, 'amd64', FIXES);
+    expect((await scene.ask('GET', path, { token })).status).toBe(204);
+    await scene.checkIn(token, { kernel: '6.1.0-1-amd64' });
+    expect((await scene.ask('GET', path, { token })).status).toBe(204);
+  });
+
+  it('is for the machine itself', async () => {
+    expect((await scene.ask('GET', path, { token: 'f'.repeat(32) })).status).toBe(403);
+  });
+});
+
+describe('pings', () => {
+  const PING = { schema: 1, architecture: 'amd64', event: 'before', version: '121.4', kernel: KERNEL };
+
+  it('are taken from anybody, and counted', async () => {
+    const settled = { ...PING, event: 'settled', minutes: 5 };
+    for (const body of [PING, settled, settled]) {
+      expect((await scene.ask('POST', '/v1/pings', { body })).status).toBe(204);
+    }
+
+    expect(scene.database.pings()).toMatchObject([
+      { event: 'before', version: '121.4', kernel: KERNEL, architecture: 'amd64', detail: '', count: 1 },
+      { event: 'settled', detail: '5', count: 2 },
+    ]);
+  });
+
+  it.each([
+    ['event', { event: 'bored' }],
+    ['minutes', { minutes: 2 }],
+    ['code', { code: 'whatever I like to say' }],
+  ])('are refused with a wrong %s', async (field, change) => {
+    const answer = await scene.ask('POST', '/v1/pings', { body: { ...PING, ...change } });
+
+    expect(answer).toMatchObject({ status: 400, body: { error: expect.stringMatching(`^${field}: `) } });
+    expect(scene.database.pings()).toEqual([]);
   });
 });
 

@@ -1,11 +1,12 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { checkIn, info, register, remove } from './clients.ts';
+import { checkIn, cves, info, register, remove } from './clients.ts';
 import type { Database } from './database.ts';
 import { type Call, type Handler, Refusal, type Reply, sendReply } from './http.ts';
 import { supported } from './kernels.ts';
 import { patchFile } from './patches.ts';
+import { ping } from './pings.ts';
 import type { ServerCertificate } from './pki.ts';
 
 const ROUTES: { method: string; path: RegExp; handle: Handler }[] = [
@@ -13,6 +14,8 @@ const ROUTES: { method: string; path: RegExp; handle: Handler }[] = [
   { method: 'DELETE', path: /^\/v1\/client\/([^/]+)$/, handle: remove },
   { method: 'POST', path: /^\/v1\/client\/([^/]+)\/updates$/, handle: checkIn },
   { method: 'GET', path: /^\/v1\/client\/([^/]+)\/info$/, handle: info },
+  { method: 'GET', path: /^\/v1\/client\/([^/]+)\/cves$/, handle: cves },
+  { method: 'POST', path: /^\/v1\/pings$/, handle: ping },
   { method: 'GET', path: /^\/v1\/patches\/([^/]+)$/, handle: patchFile },
   { method: 'GET', path: /^\/v1\/api\/kernels\/supported$/, handle: supported },
 ];

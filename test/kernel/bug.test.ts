@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findBug } from '../../src/kernel/log.ts';
+import { findBug } from '../../src/kernel/bug.ts';
 
 const MODULE = 'lkp_x_121';
 const OOPS = [

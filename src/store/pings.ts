@@ -1,0 +1,35 @@
+import * as v from 'valibot';
+import { PingSchema, Time, text } from '../schemas.ts';
+import type { OwedPing } from '../types.ts';
+import { readIfThere, remove, writeAtomic } from './files.ts';
+
+const OwedPings = v.array(v.object({ ...PingSchema.entries, due: Time, bootId: text(64) }));
+
+/** What is still to be told about the health of patches, oldest first. */
+export interface PingsFile {
+  /** @returns none when the file cannot be understood: then it is forgotten. @throws LivepatchError `storage` */
+  read(): OwedPing[];
+  /** @throws LivepatchError `storage` */
+  write(owed: readonly OwedPing[]): void;
+}
+
+export function pingsFile(path: string): PingsFile {
+  return {
+    read() {
+      const text = readIfThere(path);
+      return text === undefined ? [] : parse(text);
+    },
+    write(owed) {
+      if (owed.length === 0) remove(path);
+      else writeAtomic(path, `${JSON.stringify(owed)}\n`);
+    },
+  };
+}
+
+function parse(text: string): OwedPing[] {
+  try {
+    return v.parse(OwedPings, JSON.parse(text));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,56 @@
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { enable } from '../../src/operations/enable.ts';
+import { refresh } from '../../src/operations/refresh.ts';
+import { revert } from '../../src/operations/revert.ts';
+import { status } from '../../src/operations/status.ts';
+import { Secret } from '../../src/secret.ts';
+import { type Sandbox, startSandbox } from './sandbox.ts';
+
+let sandbox: Sandbox;
+beforeEach(async () => {
+  sandbox = startSandbox();
+  onTestFinished(() => sandbox[Symbol.dispose]());
+  sandbox.server.publish('121.1');
+  await enable(sandbox.world, new Secret('an-auth-token'));
+});
+
+describe('revert', () => {
+  it('takes the patch out, and it stays out: at a refresh, at boot, with nothing offered', async () => {
+    const { kernel, server, world } = sandbox;
+    expect(await revert(world)).toBe('121.1');
+    expect(kernel.modules()).toEqual([]);
+    expect(await refresh(world)).toMatchObject({ hold: { why: 'reverted' } });
+    kernel.reboot();
+    expect(await refresh(world, { boot: true })).toMatchObject({ hold: { why: 'reverted' } });
+    server.withdraw('121.1');
+    expect(await refresh(world)).toMatchObject({ hold: { why: 'reverted' } });
+    expect(status(world)).toMatchObject({ patchState: 'unapplied', version: '', held: { why: 'reverted' } });
+  });
+
+  it('gives way to a newer patch, and to the administrator', async () => {
+    const { server, world } = sandbox;
+    await revert(world);
+    expect(await refresh(world, { retryBlocked: true })).toMatchObject({ action: 'applied' });
+    await revert(world);
+    server.publish('122.1');
+    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
+  });
+
+  it('says that there is nothing of ours to take out', async () => {
+    const { kernel, world } = sandbox;
+    await revert(world);
+    kernel.hold('kpatch_x');
+    await expect(revert(world)).rejects.toMatchObject({
+      message: 'there is no live patch of ours in the kernel',
+    });
+    expect(kernel.livePatches()).toHaveLength(1);
+  });
+
+  it('says why the kernel does not let go, and leaves the patch on record', async () => {
+    const { kernel, world } = sandbox;
+    kernel.refuseNextRemove();
+    await expect(revert(world)).rejects.toMatchObject({ code: 'kernel-refused', message: /still in use/ });
+    expect(status(world).others).toEqual(['lkp_Debian_6_1_0_56_amd64_121']);
+    expect(await revert(world)).toBe('121.1');
+  });
+});
