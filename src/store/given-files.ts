@@ -40,10 +40,10 @@ export function openGivenFile(path: string): GivenFile {
 /** Confinement hides most of the machine, the working directory with it: that it is not there would mislead. */
 function unreadable(path: string, error: unknown): LivepatchError {
   if (!inSnap || !(hasErrno(error, 'EACCES') || isMissing(error))) return storageError('read', path, error);
-  return new LivepatchError('storage', `cannot read ${path}: the snap sees no files but its own`, {
-    hint: `Copy it to ${process.env.SNAP_COMMON} and give its whole path.`,
-    cause: error,
-  });
+  const place = process.env.SNAP_COMMON;
+  // In one sentence: `verify` has no place for a hint at each of its files.
+  const message = `cannot read ${path}: the snap sees no files but its own; copy it to ${place} and give its whole path`;
+  return new LivepatchError('storage', message, { cause: error });
 }
 
 function givenFile(fd: number, path: string): GivenFile {

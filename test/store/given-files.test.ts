@@ -25,8 +25,7 @@ describe('a file that a person names and that cannot be read', () => {
       expect(() => files[read](NOWHERE)).toThrow(
         expect.objectContaining({
           code: 'storage',
-          message: `cannot read ${NOWHERE}: the snap sees no files but its own`,
-          hint: 'Copy it to /var/snap/canonical-livepatch/common and give its whole path.',
+          message: `cannot read ${NOWHERE}: the snap sees no files but its own; copy it to /var/snap/canonical-livepatch/common and give its whole path`,
         }),
       );
     },
