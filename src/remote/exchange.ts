@@ -118,8 +118,8 @@ export function parse<T>(request: Request, text: string, schema: v.GenericSchema
 }
 
 /** Without user, password and query: a file host's address may hold what opens it. */
-export function addressOf({ origin, pathname }: URL): string {
-  const address = `${origin}${pathname}`;
+export function addressOf({ host, pathname, protocol }: URL): string {
+  const address = `${protocol}//${host}${pathname}`;
   const longest = LIMITS.network.errorTextLength;
   return address.length > longest ? `${address.slice(0, longest)}…` : address;
 }

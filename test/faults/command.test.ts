@@ -204,7 +204,7 @@ const FAULTS: [
   [
     'a patch file at a file',
     () => site.offer('file:///etc/shadow'),
-    'GET request to "null/etc/shadow" got an unusable answer: file: is not allowed for a patch file',
+    'GET request to "file:///etc/shadow" got an unusable answer: file: is not allowed for a patch file',
     NO_SERVER,
     76,
   ],

@@ -324,7 +324,7 @@ describe('an offer', () => {
   it.each([
     [
       'file:///etc/shadow',
-      'GET request to "null/etc/shadow" got an unusable answer: file: is not allowed for a patch file',
+      'GET request to "file:///etc/shadow" got an unusable answer: file: is not allowed for a patch file',
     ],
     [
       'ftp://127.0.0.1/x',
