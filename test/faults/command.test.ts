@@ -1,6 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { linuxKernel } from '../../src/kernel/kernel.ts';
@@ -11,7 +10,8 @@ import { freePort } from '../remote/real-proxies.ts';
 import { makeAuthority } from '../server/pki.ts';
 import { startScene } from '../server/scene.ts';
 import { temporaryDirectory } from '../temporary.ts';
-import { type Handler, pour, say, startRawServer } from './faulty.ts';
+import { answer, REFUSED, UNUSABLE } from './answers.ts';
+import { type Handler, say, startRawServer } from './faulty.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
@@ -100,36 +100,37 @@ beforeEach(async () => {
   return () => site.end();
 });
 
-const answer =
-  (status: number, body: string | Buffer = '', headers: Record<string, string> = {}): Handler =>
-  (_request, response) =>
-    void response.writeHead(status, headers).end(body);
-
 const REQUEST = `POST request to "<server>/v1/client/${machine.id}/updates"`;
 const FILE = 'GET request to "<server>/v1/patches/some"';
 const NO_SERVER = 'Is remote-server the address of a Livepatch server that speaks protocol version 1?';
 
-const FAULTS: [
+type Fault = [
   name: string,
   cause: () => void | Promise<void>,
   message: string,
   hint: string,
   exitCode: number,
-][] = [
-  [
-    'a 502 page in HTML',
-    () => site.misbehave(UPDATES, answer(502, '<html>Bad Gateway')),
-    `livepatch check failed: ${REQUEST} failed: the server answered 502`,
-    'See the log of the server.',
-    76,
-  ],
-  [
-    '500',
-    () => site.misbehave(UPDATES, answer(500)),
-    `livepatch check failed: ${REQUEST} failed: the server answered 500`,
-    'See the log of the server.',
-    76,
-  ],
+];
+
+const FAULTS: Fault[] = [
+  ...REFUSED.map(
+    ([name, handler, reason]): Fault => [
+      name,
+      () => site.misbehave(UPDATES, handler),
+      `livepatch check failed: ${REQUEST} failed: ${reason}`,
+      'See the log of the server.',
+      76,
+    ],
+  ),
+  ...UNUSABLE.map(
+    ([name, handler, reason]): Fault => [
+      name,
+      () => site.misbehave(UPDATES, handler),
+      `livepatch check failed: ${REQUEST} got an unusable answer: ${reason}`,
+      NO_SERVER,
+      76,
+    ],
+  ),
   [
     'the end of the registration',
     () => site.misbehave(UPDATES, answer(403, '{"error":"Invalid Machine Token"}')),
@@ -142,42 +143,6 @@ const FAULTS: [
     () => site.misbehave(UPDATES, answer(302, '', { location: 'https://example.com/' })),
     `livepatch check failed: ${REQUEST} failed: the server answered 302`,
     'See the log of the server.',
-    76,
-  ],
-  [
-    'HTML',
-    () => site.misbehave(UPDATES, answer(200, '<html>')),
-    `livepatch check failed: ${REQUEST} got an unusable answer: it is not JSON`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a gzip bomb',
-    () =>
-      site.misbehave(UPDATES, answer(200, gzipSync(Buffer.alloc(2 ** 26)), { 'content-encoding': 'gzip' })),
-    `livepatch check failed: ${REQUEST} got an unusable answer: it is compressed, which was not asked for`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a body without end',
-    () => site.misbehave(UPDATES, (_, response) => pour(response.writeHead(200), Buffer.alloc(65_536))),
-    `livepatch check failed: ${REQUEST} got an unusable answer: it is too long`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a wrong type',
-    () => site.misbehave(UPDATES, answer(200, '{"schema":"1"}')),
-    `livepatch check failed: ${REQUEST} got an unusable answer: schema is not as agreed`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a 204 without its number',
-    () => site.misbehave(UPDATES, answer(204)),
-    `livepatch check failed: ${REQUEST} got an unusable answer: a 204 must carry its number and time`,
-    NO_SERVER,
     76,
   ],
   [
