@@ -37,6 +37,8 @@ export const LIMITS = {
     cvesTime: 10 * SECOND,
     /** One ping, all of it: whoever does not take it in that time does not get it. */
     pingTime: 3 * SECOND,
+    /** When all else is done, no more pings are begun after this: a slow server must not hold a run by taking each. */
+    pingsTime: 3 * SECOND,
   },
   patch: {
     /** The largest patch file fetched. The field's are 0.1 to 5 MiB. */
