@@ -195,6 +195,29 @@ describe('the built command ends as it should when the server answers with', () 
   });
 });
 
+it.each([
+  ['a refusal', answer(400, '{"error":"no"}'), ['livepatch check failed: no', 'See the log of the server.']],
+  [
+    'a broken connection',
+    (_, response) => void response.destroy(),
+    [
+      `livepatch check failed: ${REQUEST} failed`,
+      'The connection broke off.',
+      expect.stringMatching(/^caused by: [a-zA-Z ]+$/),
+    ],
+  ],
+] satisfies [string, Handler, unknown[]][])(
+  '--debug tells what caused %s, in words',
+  async (_what, handler, lines) => {
+    site.misbehave(UPDATES, handler);
+    const { stderr } = await site.run(['refresh', '--debug']);
+    const said = stderr.replaceAll(site.server.url, '<server>').split('\n');
+    expect(said.slice(said.findLastIndex((line) => line.startsWith('livepatch check failed')))).toEqual(
+      lines,
+    );
+  },
+);
+
 describe('the machine token', () => {
   it('is not in the arguments or the environment of the command, its children, or what it prints', async () => {
     const seen: string[] = [];

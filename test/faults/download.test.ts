@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -284,6 +285,21 @@ describe('a download that is answered by', () => {
     expect(error.message).toBe(`the patch file from "${address()}" ${rest(file.length)}`);
     expect(error).toMatchObject({ code: 'digest', exitStatus: 65 });
     await site.goodRefresh();
+  });
+
+  it.each([
+    ['404', answer(404, '{"error":"Not Found"}')],
+    ['a redirect in a circle', answer(302, 'Moved', { location: `/v1/patches/${NAME}` })],
+  ])('%s with a body, which leaves no connection to keep the process from ending', async (_name, handler) => {
+    const sockets = new Set<Socket>();
+    site.misbehave(PATCHES, (request, response) => {
+      sockets.add(request.socket);
+      return handler(request, response);
+    });
+    await site.failingRefresh();
+    // Well before the server's own patience with an idle connection ends, after 5 seconds.
+    await vi.waitFor(() => expect([...sockets].map(({ destroyed }) => destroyed)).not.toContain(false), 2000);
+    expect(sockets.size).toBeGreaterThan(0);
   });
 
   it('a redirect with a user and password of its own', async () => {
