@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -258,6 +259,55 @@ describe('the machine token', () => {
   });
 });
 
+describe('however much is logged, neither the token nor a password of a proxy is', () => {
+  const PASSWORD = 'opensesame';
+  const nobody = async () => `127.0.0.1:${await freePort()}`;
+  const echo: Handler = (request, response) =>
+    void response.writeHead(400).end(JSON.stringify({ error: `not ${request.headers.authorization}` }));
+  const toHttp: Handler = (_, response) =>
+    void response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end();
+  const nonsense: Handler = (request, response) => void response.end(String(request.headers.authorization));
+
+  it.each<[string, () => void | Promise<void>, NodeJS.ProcessEnv?]>([
+    ['a refusal that repeats the token', () => site.misbehave(UPDATES, echo)],
+    ['an answer that is the token', () => site.misbehave(UPDATES, nonsense)],
+    ['a redirect to http', () => site.misbehave(UPDATES, toHttp)],
+    ['a broken connection', () => site.misbehave(UPDATES, (_, response) => void response.destroy())],
+    ...['http', 'https', 'socks5'].map((scheme): [string, () => Promise<void>] => [
+      `a proxy of which nobody is at home (${scheme})`,
+      async () => site.store.config.update({ 'https-proxy': `${scheme}://u:${PASSWORD}@${await nobody()}` }),
+    ]),
+    [
+      'a proxy that refuses the password',
+      async () => {
+        const port = await startRawServer(say('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'));
+        site.store.config.update({ 'https-proxy': `http://u:${PASSWORD}@127.0.0.1:${port}` });
+      },
+    ],
+    ['a proxy of the environment that is none', () => {}, { HTTPS_PROXY: `gopher://u:${PASSWORD}@proxy` }],
+    ['a proxy of the environment', () => {}, { https_proxy: `http://u:${PASSWORD}@127.0.0.1:1` }],
+  ])('%s', async (_what, cause, env = {}) => {
+    site.store.config.update({ 'log-level': 'debug', 'dial-timeout': '2s' });
+    await cause();
+    const { SNAP, SNAP_COMMON, SNAP_DATA } = site;
+    const { exitCode, stderr, stdout } = await site.run(['refresh', '--debug'], {
+      env: { PATH: process.env.PATH, SNAP, SNAP_COMMON, SNAP_DATA, ...env },
+    });
+    expect(exitCode).toBeGreaterThan(0);
+    expect(stderr).toContain('livepatch check failed: ');
+    const logs = ['history', 'record.json', 'status.json'].flatMap((name) => allUnder(join(SNAP_DATA, name)));
+    const shown = [stderr, stdout, ...logs, ...allUnder(join(SNAP_COMMON, 'logs'))].join('\n');
+    for (const secret of [site.token, PASSWORD, btoa(`u:${PASSWORD}`)]) expect(shown).not.toContain(secret);
+  });
+});
+
+/** The text of a file, or of every file in a directory; of nothing when it is not there. */
+function allUnder(path: string): string[] {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [readFileSync(path, 'utf8')];
+  return readdirSync(path).flatMap((name) => allUnder(join(path, name)));
+}
+
 describe('enable -', () => {
   it('takes the token from standard input, and repeats it nowhere', async () => {
     site.store.token.remove();
@@ -281,6 +331,22 @@ describe('enable -', () => {
     expect(stderr.split('\n')[0]).toBe(message);
     expect(exitCode).toBe(64);
   });
+});
+
+// Only root can mount, and not everywhere.
+it.runIf(spawnSync('unshare', ['--mount', 'true']).status === 0)('trusts the CAs of the host', async () => {
+  site.store.config.update({ 'ca-certs': '' });
+  expect(await site.run(['refresh'])).toMatchObject({ exitCode: 69 });
+  const pool = join(temporaryDirectory(), 'ca.pem');
+  writeFileSync(pool, site.pki.caPem);
+  const { PATH, SNAP, SNAP_COMMON, SNAP_DATA } = site;
+  const mount = 'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt && exec "$2" "$3" refresh';
+  const inPlace = await execa('unshare', ['--mount', 'sh', '-c', mount, 'sh', pool, process.execPath, bin], {
+    env: { PATH, SNAP, SNAP_COMMON, SNAP_DATA },
+    extendEnv: false,
+    reject: false,
+  });
+  expect(inPlace).toMatchObject({ exitCode: 0, stdout: 'nothing to do: no patch is due' });
 });
 
 it('trusts nobody more for NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
