@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { linuxKernel } from '../../src/kernel/kernel.ts';
+import { LIMITS } from '../../src/limits.ts';
 import { Secret } from '../../src/secret.ts';
 import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
@@ -22,12 +23,12 @@ const UPDATES = /\/updates$/;
 
 /** This very machine, enabled, and the command as `npm run build` left it. */
 async function startMachine() {
-  let misbehave: { path: RegExp; handler: Handler } | undefined;
+  let faults: { path: RegExp; handler: Handler }[] = [];
   const server = await startScene({
     async intercept(request, response) {
-      if (misbehave?.path.test(request.url ?? '') !== true) return false;
-      await misbehave.handler(request, response);
-      return true;
+      const fault = faults.find(({ path }) => path.test(request.url ?? ''));
+      await fault?.handler(request, response);
+      return fault !== undefined;
     },
   });
   const snap = temporaryDirectory();
@@ -63,11 +64,11 @@ async function startMachine() {
     token,
     run,
     misbehave(path: RegExp, handler: Handler): void {
-      misbehave = { path, handler };
+      faults.push({ path, handler });
     },
     /** Offers a patch file at an address. */
     offer(url = '/v1/patches/some'): void {
-      misbehave = {
+      faults.push({
         path: UPDATES,
         handler: (_, response) =>
           void response.end(
@@ -87,10 +88,10 @@ async function startMachine() {
               },
             }),
           ),
-      };
+      });
     },
     behave(): void {
-      misbehave = undefined;
+      faults = [];
     },
   };
 }
@@ -218,6 +219,17 @@ it.each([
     );
   },
 );
+
+it('is held by a server that hangs on pings and CVE data no longer than their limits', async () => {
+  const { cvesTime, pingTime } = LIMITS.network;
+  site.offer();
+  site.misbehave(/\/(pings|cves)$/, () => {});
+  const began = performance.now();
+  expect(await site.run(['refresh'])).toMatchObject({ exitCode: 76 });
+  expect(performance.now() - began).toBeGreaterThan(cvesTime);
+  // Both at once, and the rest of the run on a busy machine.
+  expect(performance.now() - began).toBeLessThan(cvesTime + pingTime + 3000);
+});
 
 describe('the machine token', () => {
   it('is not in the arguments or the environment of the command, its children, or what it prints', async () => {
