@@ -28,7 +28,7 @@ export function snapSettings(path: string, ask = inSnap ? snapctl : undefined): 
   return {
     async changes() {
       const before = published();
-      const now = await readAll(ask);
+      const now = await readTexts(ask);
       const names = new Set([...Object.keys(before), ...Object.keys(now)]);
       const changed = [...names].filter((name) => before[name] !== now[name]);
       for (const name of changed) requirePassword(name, now[name] ?? '');
@@ -82,10 +82,15 @@ function requirePassword(name: string, text: string): void {
  * Every value that snapd holds for these keys; for others it cannot be asked. `snap set` keeps `60` and `true` as JSON
  * has them.
  */
-async function readAll(ask = snapctl): Promise<Record<string, string>> {
+async function readAll(ask = snapctl): Promise<Record<string, unknown>> {
   const { ok, stdout, stderr } = await ask('get', '-d', ...Object.keys(CONFIG_KEYS));
   if (!ok) throw new LivepatchError('storage', `snapd does not tell what was set: ${stderr}`);
-  const values = Object.entries(JSON.parse(stdout));
+  return JSON.parse(stdout);
+}
+
+/** The same, as it would be written in the file. */
+async function readTexts(ask = snapctl): Promise<Record<string, string>> {
+  const values = Object.entries(await readAll(ask));
   return Object.fromEntries(
     values.map(([name, value]) => {
       if (typeof value === 'object') {

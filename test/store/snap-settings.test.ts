@@ -47,6 +47,15 @@ describe('the configuration as snapd has it', () => {
     expect(await settings.changes()).toEqual({});
   });
 
+  it('shows as a string what snapd took for a number', async () => {
+    const { settings, values } = fakeSnapd();
+    await settings.publish({ 'check-interval': '60' });
+    values['check-interval'] = 90;
+    await settings.publish({ 'check-interval': '90' });
+
+    expect(values['check-interval']).toBe('90');
+  });
+
   it('tells a value that was unset from one that was changed in the file', async () => {
     const { settings, values } = fakeSnapd();
     await settings.publish({ 'check-interval': '60', 'log-level': 'info', 'dial-timeout': '12s' });
