@@ -34,9 +34,11 @@ export const LIMITS = {
     /** All vulnerabilities that were ever named in a kernel series: some thousands since 2024. */
     cves: 10_000,
     /** One question about them, once the patch is in: nobody waits for long for what is only shown. */
-    cvesTime: 10 * SECOND,
+    cvesTime: 5 * SECOND,
     /** One ping, all of it: whoever does not take it in that time does not get it. */
     pingTime: 3 * SECOND,
+    /** When all else is done, no more pings are begun after this: a slow server must not hold a run by taking each. */
+    pingsTime: 3 * SECOND,
   },
   patch: {
     /** The largest patch file fetched. The field's are 0.1 to 5 MiB. */

@@ -68,10 +68,8 @@ async function report(error: unknown): Promise<number> {
 /** What caused an error, and what caused that: the messages only, in print, and without a proxy's password. */
 function causesOf(error: unknown): string[] {
   const causes: string[] = [];
-  for (let one = error; one instanceof Error && one.cause !== undefined; one = one.cause) {
-    const said = messageOf(one.cause)
-      .replaceAll(/\p{Cc}+/gu, ' ')
-      .replaceAll(/\/\/[^\s/@]*@/g, '//***@');
+  for (let one = error; one instanceof Error && one.cause instanceof Error; one = one.cause) {
+    const said = one.cause.message.replaceAll(/\p{Cc}+/gu, ' ').replaceAll(/\/\/[^\s/@]*@/g, '//***@');
     causes.push(`caused by: ${said}`);
   }
   return causes;

@@ -223,6 +223,8 @@ export interface Remembered {
   /** The last answer that was accepted, and the kernel it was about. */
   lastGoodCheck?: { at: string; serial: number; issuedAt: string; kernel?: string | undefined } | undefined;
   advice?: Advice | undefined;
+  /** What of the configuration should be known to whoever runs the machine, as of the last check-in. */
+  warnings?: string[] | undefined;
   patch?: AppliedPatch | undefined;
   /** The version that an administrator took out of the kernel, not to come back by itself. */
   reverted?: string | undefined;

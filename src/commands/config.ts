@@ -41,7 +41,7 @@ Changing remote-server on an enabled machine asks the new server first, and chan
       return configureFromSnap(this.rootWorld());
     }
     const words = argv as string[];
-    if (!words.some((word) => word.includes('='))) return this.show(words, flags.format ?? 'humane');
+    if (!words.some((word) => word.includes('='))) return await this.show(words, flags.format ?? 'humane');
     if (flags.format !== undefined)
       throw new LivepatchError('usage', '--format is for showing, not for setting');
     const changes = await changesIn(words);
@@ -49,12 +49,16 @@ Changing remote-server on an enabled machine asks the new server first, and chan
     await configure(this.rootWorld(), changes);
   }
 
-  private show([key, ...more]: string[], format: 'humane' | 'json' | 'yaml'): void {
+  private async show([key, ...more]: string[], format: 'humane' | 'json' | 'yaml'): Promise<void> {
     if (more.length > 0) throw new LivepatchError('usage', 'only one key can be shown at a time');
-    const all: Record<string, string> = this.world().store.config.texts();
+    const world = this.world();
+    const all: Record<string, string> = world.store.config.texts();
     const shown = Object.entries(all).filter(([name]) => key === undefined || name === key);
     if (shown.length === 0) throw new LivepatchError('usage', `${key} is not a configuration key`);
     this.print(renderSettings(Object.fromEntries(shown), format));
+    if (!shown.some(([name]) => name === 'remote-server')) return;
+    const { warnOfRisks } = await import('../operations/configure.ts');
+    warnOfRisks(world);
   }
 }
 

@@ -42,9 +42,10 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     const world = quickWorld(this.config.version);
     await world.kernel.requirePlugs();
     const document = status(world, { showSecrets });
-    if (document.recordError !== undefined) {
+    const warnings = [...document.warnings, document.recordError ?? []].flat();
+    if (warnings.length > 0) {
       const { warn } = await import('../real-world.ts');
-      warn(document.recordError);
+      for (const warning of warnings) warn(warning);
     }
     const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
     this.print(await render(document, flags.format ?? plain, flags));

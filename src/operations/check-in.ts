@@ -2,6 +2,7 @@ import { during, LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type CheckIn, SCHEMA } from '../remote/messages.ts';
 import type { Server } from '../remote/server.ts';
+import { warningsOf } from '../remote/warnings.ts';
 import { patchStateOf } from '../report/patch-state.ts';
 import type { Secret } from '../secret.ts';
 import type { Answer, Config, Machine, Remembered } from '../types.ts';
@@ -21,7 +22,8 @@ export async function checkIn(
   machine: Machine,
   config: Config,
 ): Promise<Remembered> {
-  const before = world.store.record.read();
+  const warnings = warningsOf(config);
+  const before = { ...world.store.record.read(), warnings: warnings.length > 0 ? warnings : undefined };
   world.progress(`checking in with ${config.remoteServer.origin}`);
   try {
     const answer = await server.checkIn(reportOf(world, machine, config, before), token);

@@ -15,7 +15,12 @@ export async function configure(world: World, changes: Record<string, string>): 
   store.config.update(changes);
   store.events.add({ what: 'configured', keys: Object.keys(changes) });
   await store.snapSettings.publish(store.config.texts());
-  for (const warning of warningsOf(store.config.read())) world.warn(warning);
+  warnOfRisks(world);
+}
+
+/** Tells a person what is allowed in the configuration, and risky. @throws LivepatchError `config`, `storage` */
+export function warnOfRisks({ store, warn }: World): void {
+  for (const warning of warningsOf(store.config.read())) warn(warning);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { LivepatchError, messageOf } from '../errors.ts';
+import type { Revoked } from '../patch/trust.ts';
 import type { Blocklist, Config, Machine, Patch, TrustAnchor } from '../types.ts';
 import type { World } from './world.ts';
 
@@ -18,8 +19,13 @@ export async function openPayload(
   return openPatch(store.payloads.read(sha256), machine, {
     anchors: await trustAnchors(store, config),
     allowSha256: false,
-    revoked: { certificates: new Set(blocklist?.certificates), modules: new Set(blocklist?.modules) },
+    revoked: revokedBy(blocklist),
   });
+}
+
+/** What a blocklist has against modules and signers; its versions are policy's matter. */
+export function revokedBy(blocklist: Blocklist | undefined): Revoked {
+  return { certificates: new Set(blocklist?.certificates), modules: new Set(blocklist?.modules) };
 }
 
 /** A payload that has proved itself. */

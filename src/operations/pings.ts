@@ -10,7 +10,10 @@ import type { Run, World } from './world.ts';
  * tried twice.
  */
 
-/** Takes pings to the server in the background, in their order. Disposing of it waits for the last. */
+/**
+ * Takes pings to the server in the background, in their order. Disposing of it waits for the last, within
+ * `LIMITS.network.pingsTime` and one ping more.
+ */
 export interface Mailbox extends AsyncDisposable {
   post(ping: Ping): void;
 }
@@ -18,8 +21,11 @@ export interface Mailbox extends AsyncDisposable {
 /** When one is not taken, the others of this run are not tried either: each could take as long. */
 export function openMailbox(run: Run, server: Server): Mailbox {
   let posted = Promise.resolve(true);
+  let closed: number | undefined;
   const send = async (ping: Ping): Promise<boolean> => {
     try {
+      if (closed !== undefined && performance.now() - closed > LIMITS.network.pingsTime)
+        throw new Error('there was no time left');
       await server.ping(ping, run.machine);
       return true;
     } catch (error) {
@@ -31,7 +37,10 @@ export function openMailbox(run: Run, server: Server): Mailbox {
     post(ping) {
       posted = posted.then((taken) => taken && send(ping));
     },
-    [Symbol.asyncDispose]: async () => void (await posted),
+    async [Symbol.asyncDispose]() {
+      closed = performance.now();
+      await posted;
+    },
   };
 }
 

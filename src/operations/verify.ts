@@ -1,11 +1,11 @@
-import { during, LivepatchError } from '../errors.ts';
+import { during, LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Examination } from '../patch/examine.ts';
 import type { Trust } from '../patch/trust.ts';
 import type { Verification } from '../report/verification.ts';
 import { openGivenFile, readGivenCertificates } from '../store/given-files.ts';
-import type { TrustAnchor } from '../types.ts';
-import { trustAnchors } from './open-payload.ts';
+import type { Blocklist, TrustAnchor } from '../types.ts';
+import { revokedBy, trustAnchors } from './open-payload.ts';
 import type { World } from './world.ts';
 
 export interface VerifyOptions {
@@ -16,7 +16,8 @@ export interface VerifyOptions {
 
 /**
  * Verifies module and patch files of any kernel, one after the other, without root and without touching anything. A
- * file that cannot be read is refused like one that is not signed; the others are verified all the same.
+ * file that cannot be read is refused like one that is not signed; the others are verified all the same. What the
+ * server has taken back, as far as it told this machine, is refused; when that is not known, a person is told so.
  * @throws LivepatchError before the first file: `trust-anchors`, `storage` or `config` when there are no certificates.
  */
 export async function* verify(
@@ -25,8 +26,39 @@ export async function* verify(
   { keys, allowSha256 }: VerifyOptions,
 ): AsyncGenerator<Verification> {
   const anchors = keys === undefined ? await pinnedAnchors(world) : await givenAnchors(keys);
-  const trust: Trust = { anchors, allowSha256 };
-  for (const file of files) yield verificationOf(file, await examineFile(file, trust), world.now());
+  const { blocklist, kernel } = takenBack(world);
+  const trust: Trust = { anchors, allowSha256, revoked: revokedBy(blocklist) };
+  for (const file of files) {
+    const examination = await examineFile(file, trust);
+    const refusal = examination.refusal ?? objection(examination, blocklist, kernel);
+    yield verificationOf(file, { ...examination, ...(refusal && { refusal }) }, world.now());
+  }
+}
+
+/** The blocklist that the server last told this machine, and the kernel that its versions are about. */
+function takenBack({ store, warn }: World): {
+  blocklist?: Blocklist | undefined;
+  kernel?: string | undefined;
+} {
+  try {
+    const { advice, lastGoodCheck } = store.record.read();
+    if (advice !== undefined) return { blocklist: advice.blocklist, kernel: lastGoodCheck?.kernel };
+    warn("the server's blocklist was not consulted: it never told this machine any");
+  } catch (error) {
+    warn(`the server's blocklist was not consulted: ${messageOf(error)}`);
+  }
+  return {};
+}
+
+/** A version is taken back for one kernel; of others the list says nothing. */
+function objection(
+  { metadata }: Examination,
+  blocklist: Blocklist | undefined,
+  kernel: string | undefined,
+): LivepatchError | undefined {
+  if (metadata === undefined || metadata.kernel !== kernel) return undefined;
+  if (!blocklist?.patches?.includes(metadata.version)) return undefined;
+  return new LivepatchError('signature', `the server has taken patch ${metadata.version} back`);
 }
 
 /** Anybody may verify, but only root can read the configuration. */

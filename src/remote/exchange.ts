@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../errors.ts';
@@ -45,9 +45,11 @@ export async function send({ http, agentsFor }: Transport, request: Request): Pr
   // got keeps a request open for a body to be written to it, unless the method cannot have one.
   if (request.body === undefined && request.method !== 'GET') body.end();
   return new Promise((resolve, reject) => {
-    body.once('response', ({ statusCode, headers }: { statusCode: number; headers: IncomingHttpHeaders }) =>
-      resolve({ status: statusCode, headers, body }),
-    );
+    body.once('response', (response: IncomingMessage) => {
+      // got leaves one that has arrived and was not read to us: its connection would keep the process from ending.
+      body.once('close', () => response.destroy());
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+    });
     body.once('error', (error) => reject(unreachable(request, error)));
   });
 }
@@ -118,8 +120,8 @@ export function parse<T>(request: Request, text: string, schema: v.GenericSchema
 }
 
 /** Without user, password and query: a file host's address may hold what opens it. */
-export function addressOf({ origin, pathname }: URL): string {
-  const address = `${origin}${pathname}`;
+export function addressOf({ host, pathname, protocol }: URL): string {
+  const address = `${protocol}//${host}${pathname}`;
   const longest = LIMITS.network.errorTextLength;
   return address.length > longest ? `${address.slice(0, longest)}…` : address;
 }

@@ -53,6 +53,8 @@ export interface StatusDocument {
   transitionSeconds: number | undefined;
   /** What else patches the kernel, or lies loaded in it: left over from a patch that was replaced, or not ours. */
   others: string[];
+  /** What of the configuration should be known. */
+  warnings: string[];
   /** Why nothing is remembered, when the record cannot be understood. */
   recordError: string | undefined;
   support: Support;
@@ -124,6 +126,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     inTransition: livePatches.some((one) => one.inTransition),
     transitionSeconds: inKernel ? patch?.transitionSeconds : undefined,
     others,
+    warnings: remembered.warnings ?? [],
     recordError,
     support: advice?.support ?? 'unknown',
     upgradeRequiredDate: advice?.upgradeRequiredDate,

@@ -29,6 +29,7 @@ const RecordSchema = v.object({
     v.object({ at: Time, serial: v.number(), issuedAt: Time, kernel: v.optional(KernelVersion) }),
   ),
   advice: v.optional(AdviceSchema),
+  warnings: v.optional(v.array(v.string())),
   patch: v.optional(
     v.object({
       version: Version,

@@ -278,6 +278,29 @@ describe('config', () => {
     expect((await run(['config', 'dial-timeout'])).stdout).toBe('dial-timeout: 12s\n');
   });
 
+  it('warns of a server that is not https when it is set and shown, as status does', async () => {
+    const { run } = await machine();
+    const warning =
+      'warning: remote-server http://livepatch.test is not https: whoever is on the way can take the machine token and hold patches back\n';
+    expect(await run(['config', 'remote-server=http://livepatch.test'])).toMatchObject({ stderr: warning });
+    expect(await run(['config'])).toMatchObject({ status: 0, stderr: warning });
+    expect(await run(['config', 'remote-server'])).toEqual({
+      status: 0,
+      stdout: 'remote-server: http://livepatch.test\n',
+      stderr: warning,
+    });
+    expect(await run(['config', 'dial-timeout'])).toMatchObject({ stderr: '' });
+
+    const enabled = await machine({ ...CHECKED, warnings: ['remote-server is not https'] });
+    for (const format of ['humane', 'json', 'yaml', 'prometheus']) {
+      expect(await enabled.run(['status', '--format', format], { asNobody: true })).toMatchObject({
+        status: 0,
+        stdout: expect.not.stringContaining('not https'),
+        stderr: 'warning: remote-server is not https\n',
+      });
+    }
+  });
+
   it('prints lines that callers match on, or a document', async () => {
     const { run } = await machine();
     const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';

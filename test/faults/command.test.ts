@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { linuxKernel } from '../../src/kernel/kernel.ts';
+import { LIMITS } from '../../src/limits.ts';
 import { Secret } from '../../src/secret.ts';
 import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
@@ -11,7 +12,8 @@ import { freePort } from '../remote/real-proxies.ts';
 import { makeAuthority } from '../server/pki.ts';
 import { startScene } from '../server/scene.ts';
 import { temporaryDirectory } from '../temporary.ts';
-import { type Handler, pour, say, startRawServer } from './faulty.ts';
+import { answer, REFUSED, UNUSABLE } from './answers.ts';
+import { type Handler, say, startRawServer } from './faulty.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
@@ -21,12 +23,12 @@ const UPDATES = /\/updates$/;
 
 /** This very machine, enabled, and the command as `npm run build` left it. */
 async function startMachine() {
-  let misbehave: { path: RegExp; handler: Handler } | undefined;
+  let faults: { path: RegExp; handler: Handler }[] = [];
   const server = await startScene({
     async intercept(request, response) {
-      if (misbehave?.path.test(request.url ?? '') !== true) return false;
-      await misbehave.handler(request, response);
-      return true;
+      const fault = faults.find(({ path }) => path.test(request.url ?? ''));
+      await fault?.handler(request, response);
+      return fault !== undefined;
     },
   });
   const snap = temporaryDirectory();
@@ -62,11 +64,11 @@ async function startMachine() {
     token,
     run,
     misbehave(path: RegExp, handler: Handler): void {
-      misbehave = { path, handler };
+      faults.push({ path, handler });
     },
     /** Offers a patch file at an address. */
     offer(url = '/v1/patches/some'): void {
-      misbehave = {
+      faults.push({
         path: UPDATES,
         handler: (_, response) =>
           void response.end(
@@ -86,10 +88,10 @@ async function startMachine() {
               },
             }),
           ),
-      };
+      });
     },
     behave(): void {
-      misbehave = undefined;
+      faults = [];
     },
   };
 }
@@ -100,36 +102,37 @@ beforeEach(async () => {
   return () => site.end();
 });
 
-const answer =
-  (status: number, body: string | Buffer = '', headers: Record<string, string> = {}): Handler =>
-  (_request, response) =>
-    void response.writeHead(status, headers).end(body);
-
 const REQUEST = `POST request to "<server>/v1/client/${machine.id}/updates"`;
 const FILE = 'GET request to "<server>/v1/patches/some"';
 const NO_SERVER = 'Is remote-server the address of a Livepatch server that speaks protocol version 1?';
 
-const FAULTS: [
+type Fault = [
   name: string,
   cause: () => void | Promise<void>,
   message: string,
   hint: string,
   exitCode: number,
-][] = [
-  [
-    'a 502 page in HTML',
-    () => site.misbehave(UPDATES, answer(502, '<html>Bad Gateway')),
-    `livepatch check failed: ${REQUEST} failed: the server answered 502`,
-    'See the log of the server.',
-    76,
-  ],
-  [
-    '500',
-    () => site.misbehave(UPDATES, answer(500)),
-    `livepatch check failed: ${REQUEST} failed: the server answered 500`,
-    'See the log of the server.',
-    76,
-  ],
+];
+
+const FAULTS: Fault[] = [
+  ...REFUSED.map(
+    ([name, handler, reason]): Fault => [
+      name,
+      () => site.misbehave(UPDATES, handler),
+      `livepatch check failed: ${REQUEST} failed: ${reason}`,
+      'See the log of the server.',
+      76,
+    ],
+  ),
+  ...UNUSABLE.map(
+    ([name, handler, reason]): Fault => [
+      name,
+      () => site.misbehave(UPDATES, handler),
+      `livepatch check failed: ${REQUEST} got an unusable answer: ${reason}`,
+      NO_SERVER,
+      76,
+    ],
+  ),
   [
     'the end of the registration',
     () => site.misbehave(UPDATES, answer(403, '{"error":"Invalid Machine Token"}')),
@@ -142,42 +145,6 @@ const FAULTS: [
     () => site.misbehave(UPDATES, answer(302, '', { location: 'https://example.com/' })),
     `livepatch check failed: ${REQUEST} failed: the server answered 302`,
     'See the log of the server.',
-    76,
-  ],
-  [
-    'HTML',
-    () => site.misbehave(UPDATES, answer(200, '<html>')),
-    `livepatch check failed: ${REQUEST} got an unusable answer: it is not JSON`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a gzip bomb',
-    () =>
-      site.misbehave(UPDATES, answer(200, gzipSync(Buffer.alloc(2 ** 26)), { 'content-encoding': 'gzip' })),
-    `livepatch check failed: ${REQUEST} got an unusable answer: it is compressed, which was not asked for`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a body without end',
-    () => site.misbehave(UPDATES, (_, response) => pour(response.writeHead(200), Buffer.alloc(65_536))),
-    `livepatch check failed: ${REQUEST} got an unusable answer: it is too long`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a wrong type',
-    () => site.misbehave(UPDATES, answer(200, '{"schema":"1"}')),
-    `livepatch check failed: ${REQUEST} got an unusable answer: schema is not as agreed`,
-    NO_SERVER,
-    76,
-  ],
-  [
-    'a 204 without its number',
-    () => site.misbehave(UPDATES, answer(204)),
-    `livepatch check failed: ${REQUEST} got an unusable answer: a 204 must carry its number and time`,
-    NO_SERVER,
     76,
   ],
   [
@@ -204,7 +171,7 @@ const FAULTS: [
   [
     'a patch file at a file',
     () => site.offer('file:///etc/shadow'),
-    'GET request to "null/etc/shadow" got an unusable answer: file: is not allowed for a patch file',
+    'GET request to "file:///etc/shadow" got an unusable answer: file: is not allowed for a patch file',
     NO_SERVER,
     76,
   ],
@@ -228,6 +195,40 @@ describe('the built command ends as it should when the server answers with', () 
       exitCode: 0,
     });
   });
+});
+
+it.each([
+  ['a refusal', answer(400, '{"error":"no"}'), ['livepatch check failed: no', 'See the log of the server.']],
+  [
+    'a broken connection',
+    (_, response) => void response.destroy(),
+    [
+      `livepatch check failed: ${REQUEST} failed`,
+      'The connection broke off.',
+      expect.stringMatching(/^caused by: [a-zA-Z ]+$/),
+    ],
+  ],
+] satisfies [string, Handler, unknown[]][])(
+  '--debug tells what caused %s, in words',
+  async (_what, handler, lines) => {
+    site.misbehave(UPDATES, handler);
+    const { stderr } = await site.run(['refresh', '--debug']);
+    const said = stderr.replaceAll(site.server.url, '<server>').split('\n');
+    expect(said.slice(said.findLastIndex((line) => line.startsWith('livepatch check failed')))).toEqual(
+      lines,
+    );
+  },
+);
+
+it('is held by a server that hangs on pings and CVE data no longer than their limits', async () => {
+  const { cvesTime, pingTime } = LIMITS.network;
+  site.offer();
+  site.misbehave(/\/(pings|cves)$/, () => {});
+  const began = performance.now();
+  expect(await site.run(['refresh'])).toMatchObject({ exitCode: 76 });
+  expect(performance.now() - began).toBeGreaterThan(cvesTime);
+  // Both at once, and the rest of the run on a busy machine.
+  expect(performance.now() - began).toBeLessThan(cvesTime + pingTime + 3000);
 });
 
 describe('the machine token', () => {
@@ -270,6 +271,55 @@ describe('the machine token', () => {
   });
 });
 
+describe('however much is logged, neither the token nor a password of a proxy is', () => {
+  const PASSWORD = 'opensesame';
+  const nobody = async () => `127.0.0.1:${await freePort()}`;
+  const echo: Handler = (request, response) =>
+    void response.writeHead(400).end(JSON.stringify({ error: `not ${request.headers.authorization}` }));
+  const toHttp: Handler = (_, response) =>
+    void response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end();
+  const nonsense: Handler = (request, response) => void response.end(String(request.headers.authorization));
+
+  it.each<[string, () => void | Promise<void>, NodeJS.ProcessEnv?]>([
+    ['a refusal that repeats the token', () => site.misbehave(UPDATES, echo)],
+    ['an answer that is the token', () => site.misbehave(UPDATES, nonsense)],
+    ['a redirect to http', () => site.misbehave(UPDATES, toHttp)],
+    ['a broken connection', () => site.misbehave(UPDATES, (_, response) => void response.destroy())],
+    ...['http', 'https', 'socks5'].map((scheme): [string, () => Promise<void>] => [
+      `a proxy of which nobody is at home (${scheme})`,
+      async () => site.store.config.update({ 'https-proxy': `${scheme}://u:${PASSWORD}@${await nobody()}` }),
+    ]),
+    [
+      'a proxy that refuses the password',
+      async () => {
+        const port = await startRawServer(say('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'));
+        site.store.config.update({ 'https-proxy': `http://u:${PASSWORD}@127.0.0.1:${port}` });
+      },
+    ],
+    ['a proxy of the environment that is none', () => {}, { HTTPS_PROXY: `gopher://u:${PASSWORD}@proxy` }],
+    ['a proxy of the environment', () => {}, { https_proxy: `http://u:${PASSWORD}@127.0.0.1:1` }],
+  ])('%s', async (_what, cause, env = {}) => {
+    site.store.config.update({ 'log-level': 'debug', 'dial-timeout': '2s' });
+    await cause();
+    const { SNAP, SNAP_COMMON, SNAP_DATA } = site;
+    const { exitCode, stderr, stdout } = await site.run(['refresh', '--debug'], {
+      env: { PATH: process.env.PATH, SNAP, SNAP_COMMON, SNAP_DATA, ...env },
+    });
+    expect(exitCode).toBeGreaterThan(0);
+    expect(stderr).toContain('livepatch check failed: ');
+    const logs = ['history', 'record.json', 'status.json'].flatMap((name) => allUnder(join(SNAP_DATA, name)));
+    const shown = [stderr, stdout, ...logs, ...allUnder(join(SNAP_COMMON, 'logs'))].join('\n');
+    for (const secret of [site.token, PASSWORD, btoa(`u:${PASSWORD}`)]) expect(shown).not.toContain(secret);
+  });
+});
+
+/** The text of a file, or of every file in a directory; of nothing when it is not there. */
+function allUnder(path: string): string[] {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [readFileSync(path, 'utf8')];
+  return readdirSync(path).flatMap((name) => allUnder(join(path, name)));
+}
+
 describe('enable -', () => {
   it('takes the token from standard input, and repeats it nowhere', async () => {
     site.store.token.remove();
@@ -293,6 +343,22 @@ describe('enable -', () => {
     expect(stderr.split('\n')[0]).toBe(message);
     expect(exitCode).toBe(64);
   });
+});
+
+// Only root can mount, and not everywhere.
+it.runIf(spawnSync('unshare', ['--mount', 'true']).status === 0)('trusts the CAs of the host', async () => {
+  site.store.config.update({ 'ca-certs': '' });
+  expect(await site.run(['refresh'])).toMatchObject({ exitCode: 69 });
+  const pool = join(temporaryDirectory(), 'ca.pem');
+  writeFileSync(pool, site.pki.caPem);
+  const { PATH, SNAP, SNAP_COMMON, SNAP_DATA } = site;
+  const mount = 'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt && exec "$2" "$3" refresh';
+  const inPlace = await execa('unshare', ['--mount', 'sh', '-c', mount, 'sh', pool, process.execPath, bin], {
+    env: { PATH, SNAP, SNAP_COMMON, SNAP_DATA },
+    extendEnv: false,
+    reject: false,
+  });
+  expect(inPlace).toMatchObject({ exitCode: 0, stdout: 'nothing to do: no patch is due' });
 });
 
 it('trusts nobody more for NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -286,6 +287,21 @@ describe('a download that is answered by', () => {
     await site.goodRefresh();
   });
 
+  it.each([
+    ['404', answer(404, '{"error":"Not Found"}')],
+    ['a redirect in a circle', answer(302, 'Moved', { location: `/v1/patches/${NAME}` })],
+  ])('%s with a body, which leaves no connection to keep the process from ending', async (_name, handler) => {
+    const sockets = new Set<Socket>();
+    site.misbehave(PATCHES, (request, response) => {
+      sockets.add(request.socket);
+      return handler(request, response);
+    });
+    await site.failingRefresh();
+    // Well before the server's own patience with an idle connection ends, after 5 seconds.
+    await vi.waitFor(() => expect([...sockets].map(({ destroyed }) => destroyed)).not.toContain(false), 2000);
+    expect(sockets.size).toBeGreaterThan(0);
+  });
+
   it('a redirect with a user and password of its own', async () => {
     site.misbehave(PATCHES, redirect('https://user:opensesame@127.0.0.1:1/file?key=opensesame'));
     const error = await site.failingRefresh();
@@ -324,7 +340,7 @@ describe('an offer', () => {
   it.each([
     [
       'file:///etc/shadow',
-      'GET request to "null/etc/shadow" got an unusable answer: file: is not allowed for a patch file',
+      'GET request to "file:///etc/shadow" got an unusable answer: file: is not allowed for a patch file',
     ],
     [
       'ftp://127.0.0.1/x',

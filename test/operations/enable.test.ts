@@ -41,6 +41,23 @@ describe('enable', () => {
   });
 
   it.each([
+    [/supported/, { Supported: 1 }, 'Supported is not as agreed'],
+    [/^\/v1\/client\//, { schema: 1, machineToken: ['0'.repeat(32)] }, 'machineToken is not as agreed'],
+    [/^\/v1\/client\//, { machineToken: '0'.repeat(32) }, 'schema is not as agreed'],
+  ])('names the field when an answer to %s is not as agreed: %j', async (path, body, reason) => {
+    const scene = await startScene({
+      intercept(request, response) {
+        if (!path.test(request.url ?? '')) return false;
+        response.end(JSON.stringify(body));
+        return true;
+      },
+    });
+    const error = await enable(scene.world, scene.authToken).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'bad-answer', message: expect.stringContaining(`: ${reason}`) });
+    expect(scene.store.token.exists()).toBe(false);
+  });
+
+  it.each([
     {
       what: 'a token that the server does not know',
       spoil: () => {},

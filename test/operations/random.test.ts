@@ -126,7 +126,8 @@ async function run(model: Model, name: Command, trouble: Trouble): Promise<strin
   if (!died && failure === undefined) model.spoiled = false;
   const ended = died ? 'killed' : failure === undefined ? 'well' : 'with an error';
   const retried = name === 'refresh --retry-blocked';
-  const applied = (outcome as Outcome | undefined)?.patch?.version;
+  // What died beside its work, at a ping say, got to its end here; in earnest it says nothing any more.
+  const applied = died ? undefined : (outcome as Outcome | undefined)?.patch?.version;
   return broken({ ...model, ended, applied, retried, locksBefore, deeds: sandbox.deeds() });
 }
 

@@ -66,6 +66,18 @@ describe('refresh', () => {
     expect(status(world)).toMatchObject({ patchState: 'applied', version: '122.1' });
   });
 
+  it.each([
+    ['does', true, { action: 'applied', patch: { version: '121.1' } }],
+    ['does not', false, { action: 'hold', hold: { why: 'rollback' } }],
+  ])('%s go back when the newer one is on a blocklist (over https: %s)', async (_, tls, outcome) => {
+    const { publish, server, world } = await enabled({ tls });
+    publish('121.1');
+    publish('122.1');
+    await refresh(world);
+    server.database.blockVersion('122.1');
+    expect(await refresh(world)).toMatchObject(outcome);
+  });
+
   it('keeps every file 0600 and its own directory 0700, but for what is published', async () => {
     const { common, data, publish, world } = await enabled();
     publish('121.1');

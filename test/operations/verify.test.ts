@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { verify } from '../../src/operations/verify.ts';
 import type { World } from '../../src/operations/world.ts';
 import type { Verification } from '../../src/report/verification.ts';
 import { openStore } from '../../src/store/store.ts';
+import type { Blocklist } from '../../src/types.ts';
 import { fakeKernel } from '../fakes/kernel.ts';
 import { append, assemble, goodParts } from '../patch/make/cms.ts';
 import { MODULE_NAME, makeModule, RELEASE } from '../patch/make/elf.ts';
@@ -27,6 +29,7 @@ function givenMachine() {
   const common = join(directory, 'common');
   mkdirSync(common);
   const store = openStore({ SNAP: directory, SNAP_COMMON: common, SNAP_DATA: join(directory, 'data') });
+  const warnings: string[] = [];
   const world: World = {
     clientVersion: '1.2.3',
     kernel: fakeKernel(),
@@ -35,7 +38,7 @@ function givenMachine() {
     now: () => new Date('2026-11-22T12:00:00Z'),
     sleep: () => Promise.reject(new Error('verify waits for nothing')),
     progress: () => {},
-    warn: () => {},
+    warn: (text) => void warnings.push(text),
     debug: () => {},
   };
   const file = (name: string, bytes: Uint8Array | string) => {
@@ -57,7 +60,7 @@ function givenMachine() {
     }
     return all;
   };
-  return { directory, common, store, file, run };
+  return { directory, common, store, warnings, file, run };
 }
 
 describe('verify', () => {
@@ -266,5 +269,71 @@ describe('the certificates to verify against', () => {
     const keys = join(directory, 'keys');
     prepare(keys);
     await expectRefusal(() => run([file('good.ko', module)], { keys }), code, message);
+  });
+});
+
+describe('the blocklist that the server last sent', () => {
+  /** A machine whose last check-in was about METADATA's kernel and brought this blocklist. */
+  function givenAdvice(blocklist: Blocklist | undefined, kernel: string = METADATA.kernel) {
+    const machine = givenMachine();
+    mkdirSync(join(machine.directory, 'data'));
+    const at = '2026-11-22T11:00:00Z';
+    machine.store.record.write({
+      lastGoodCheck: { at, serial: 1, issuedAt: at, kernel },
+      advice: { support: 'supported', tier: 'stable', blocklist },
+    });
+    return machine;
+  }
+  const fingerprint = createHash('sha256').update(signer.der).digest('hex');
+  const digest = createHash('sha512').update(makeModule()).digest('hex');
+  const verdictsOf = async ({ file, run }: ReturnType<typeof givenMachine>) =>
+    (await run([file('some.tar.gz', patchFile(module)), file('some.ko', module)])).map(
+      ({ verdict, reason }) => reason ?? verdict,
+    );
+
+  test.each<[string, Blocklist | undefined, string[]]>([
+    ['with nothing on it', undefined, ['accepted', 'accepted']],
+    [
+      'with others on it',
+      { patches: ['121.3'], modules: ['0'.repeat(128)], certificates: ['0'.repeat(64)] },
+      ['accepted', 'accepted'],
+    ],
+    ['with the patch', { patches: ['121.4'] }, ['the server has taken patch 121.4 back', 'accepted']],
+    ['with the module', { modules: [digest] }, ['the module was revoked', 'the module was revoked']],
+    [
+      'with the certificate',
+      { certificates: [fingerprint] },
+      Array(2).fill('the module is signed with a certificate that was revoked'),
+    ],
+  ])('%s is consulted', async (_, blocklist, verdicts) => {
+    const machine = givenAdvice(blocklist);
+    expect(await verdictsOf(machine)).toEqual(verdicts);
+    expect(machine.warnings).toEqual([]);
+  });
+
+  test('says nothing about the same version for another kernel', async () => {
+    expect(await verdictsOf(givenAdvice({ patches: ['121.4'] }, '6.1.0-1-amd64'))).toEqual([
+      'accepted',
+      'accepted',
+    ]);
+  });
+
+  test('that nobody sent keeps nothing from being verified, and one line says so', async () => {
+    const machine = givenMachine();
+    expect(await verdictsOf(machine)).toEqual(['accepted', 'accepted']);
+    expect(machine.warnings).toEqual([
+      "the server's blocklist was not consulted: it never told this machine any",
+    ]);
+  });
+
+  test('that cannot be read does neither', async () => {
+    const machine = givenAdvice({ modules: [digest] });
+    writeFileSync(join(machine.directory, 'data/record.json'), 'no record');
+    expect(await verdictsOf(machine)).toEqual(['accepted', 'accepted']);
+    expect(machine.warnings).toEqual([
+      expect.stringMatching(
+        /^the server's blocklist was not consulted: .*record\.json cannot be understood$/,
+      ),
+    ]);
   });
 });

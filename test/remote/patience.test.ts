@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
+import { status } from '../../src/operations/status.ts';
 import { startScene } from '../operations/scene.ts';
 import { startServer } from '../server/server.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -95,8 +96,28 @@ it('trusts the CAs that are shipped in $SNAP/ca', async () => {
   expect(readdirSync(SNAP)).toEqual(['ca']);
 });
 
-it('warns of a server that is not https when it is enabled', async () => {
-  const scene = await startScene({ tls: false });
-  await enable(scene.world, scene.authToken);
-  expect(scene.told).toContainEqual(expect.stringMatching(/^warning: remote-server http:.* is not https: /));
+describe('a server that is not https', () => {
+  const warning = expect.stringMatching(/^remote-server http:.* is not https: /);
+
+  it('is warned of when it is enabled, and by status since', async () => {
+    const scene = await startScene({ tls: false });
+    await enable(scene.world, scene.authToken);
+    expect(scene.told).toContainEqual(
+      expect.stringMatching(/^warning: remote-server http:.* is not https: /),
+    );
+    expect(status(scene.world).warnings).toEqual([warning]);
+  });
+
+  it('is warned of by status even if it never answers, and no more when it is https again', async () => {
+    const scene = await startScene();
+    await enable(scene.world, scene.authToken);
+    expect(status(scene.world).warnings).toEqual([]);
+    const url = scene.server.server.url;
+    scene.store.config.update({ 'remote-server': url.replace('https:', 'http:') });
+    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'network' });
+    expect(status(scene.world).warnings).toEqual([warning]);
+    scene.store.config.update({ 'remote-server': url });
+    await refresh(scene.world);
+    expect(status(scene.world).warnings).toEqual([]);
+  });
 });

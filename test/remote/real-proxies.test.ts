@@ -10,8 +10,9 @@ import {
   EXITS,
   freePort,
   PASSWORDS,
+  startDante,
   startHttpProxy,
-  startSocksProxy,
+  startMicrosocks,
   startTlsFront,
 } from './real-proxies.ts';
 
@@ -51,11 +52,11 @@ const PROXIES: [string, keyof typeof EXITS, (scene: Scene) => Promise<string>][]
     async ({ server }) =>
       `https://${CREDENTIALS.http}@127.0.0.1:${await startTlsFront(await startHttpProxy({ auth: true }), server.pki)}`,
   ],
-  ['a socks5 proxy', 'socks5', async () => `socks5://127.0.0.1:${await startSocksProxy()}`],
+  ['a socks5 proxy', 'dante', async () => `socks5://127.0.0.1:${await startDante()}`],
   [
     'a socks5 proxy with a password',
     'socks5',
-    async () => `socks5://${CREDENTIALS.socks5}@127.0.0.1:${await startSocksProxy({ auth: true })}`,
+    async () => `socks5://${CREDENTIALS.socks5}@127.0.0.1:${await startMicrosocks()}`,
   ],
 ];
 
@@ -123,12 +124,12 @@ describe('a proxy', () => {
     ],
     [
       'that speaks SOCKS 5 and wants a password',
-      async () => `socks5://127.0.0.1:${await startSocksProxy({ auth: true })}`,
+      async () => `socks5://127.0.0.1:${await startMicrosocks()}`,
       'The proxy wants another user or password; set them in http-proxy or https-proxy.',
     ],
     [
       'that speaks SOCKS 5 and wants another password',
-      async () => `socks5://other:wr0ng-secret@127.0.0.1:${await startSocksProxy({ auth: true })}`,
+      async () => `socks5://other:wr0ng-secret@127.0.0.1:${await startMicrosocks()}`,
       'The proxy wants another user or password; set them in http-proxy or https-proxy.',
     ],
     [

@@ -8,7 +8,7 @@ import { issueServerCertificate, type Pki } from '../server/pki.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
 /** Each leaves by an address of its own, so that a server sees who came through which. */
-export const EXITS = { http: '127.0.0.5', socks5: '127.0.0.7' };
+export const EXITS = { http: '127.0.0.5', dante: '127.0.0.6', socks5: '127.0.0.7' };
 
 const USER = 'fleet';
 /** tinyproxy takes letters, digits and dashes only. */
@@ -64,21 +64,52 @@ export async function startTlsFront(behind: number, pki: Pki, hosts = ['127.0.0.
   return port;
 }
 
-/** microsocks: SOCKS 5, RFC 1928 and 1929. @returns its port. */
-export async function startSocksProxy(options: { auth?: boolean } = {}): Promise<number> {
+/**
+ * dante: SOCKS 5 (RFC 1928), without a password, for it knows no users but the system's own. Made of processes that
+ * share memory, which it gives back when it is asked to end. @returns its port.
+ */
+export async function startDante(): Promise<number> {
   const port = await freePort();
-  const auth = options.auth ? ['-u', USER, '-P', PASSWORDS.socks5] : [];
+  const directory = temporaryDirectory();
+  const config = join(directory, 'danted.conf');
+  await writeFile(
+    config,
+    [
+      'logoutput: stderr',
+      `internal: 127.0.0.1 port = ${port}`,
+      `external: ${EXITS.dante}`,
+      'clientmethod: none',
+      'socksmethod: none',
+      'client pass { from: 127.0.0.1/32 to: 127.0.0.1/32 }',
+      'socks pass { from: 127.0.0.1/32 to: 127.0.0.0/8 command: connect }',
+      '',
+    ].join('\n'),
+  );
+  const args = ['-N', '1', '-f', config, '-p', join(directory, 'pid')];
+  await start('/usr/sbin/danted', args, port, 'SIGTERM');
+  return port;
+}
+
+/** microsocks: SOCKS 5 with a user and password (RFC 1929) of its own. @returns its port. */
+export async function startMicrosocks(): Promise<number> {
+  const port = await freePort();
+  const auth = ['-u', USER, '-P', PASSWORDS.socks5];
   await start('microsocks', ['-i', '127.0.0.1', '-p', String(port), '-b', EXITS.socks5, ...auth], port);
   return port;
 }
 
-async function start(command: string, args: string[], port: number): Promise<void> {
+async function start(
+  command: string,
+  args: string[],
+  port: number,
+  killSignal: NodeJS.Signals = 'SIGKILL',
+): Promise<void> {
   const stop = new AbortController();
   const child = execa(command, args, {
     reject: false,
     all: true,
     cancelSignal: stop.signal,
-    killSignal: 'SIGKILL',
+    killSignal,
   });
   let ended = false;
   child.then(() => {

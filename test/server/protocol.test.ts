@@ -76,6 +76,26 @@ describe('PROTOCOL.md', () => {
     expect(v.parse(BODIES[name as keyof typeof BODIES], example)).toEqual(example);
   });
 
+  it.each(examples)('ignores a field of $name that nobody knows (%#)', ({ name, text }) => {
+    const example = JSON.parse(text);
+
+    expect(v.parse(BODIES[name as keyof typeof BODIES], { ...example, later: { and: 'more' } })).toEqual(
+      example,
+    );
+  });
+
+  it.each(examples)('refuses a wrong type of any field of $name, by its name (%#)', ({ name, text }) => {
+    const example = JSON.parse(text);
+    const body = BODIES[name as keyof typeof BODIES];
+    for (const field of Object.keys(example)) {
+      for (const wrong of [null, typeof example[field] === 'object' ? 'x' : {}]) {
+        const { issues = [] } = v.safeParse(body, { ...example, [field]: wrong });
+
+        expect(issues.map((issue) => v.getDotPath(issue))).toContain(field);
+      }
+    }
+  });
+
   it.each(Object.entries(BODIES))('lists the fields of %s', (name, schema) => {
     expect(tables.find((table) => table.name === name)?.fields).toEqual(fieldsOf(schema));
   });

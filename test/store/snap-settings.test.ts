@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { snapSettings } from '../../src/store/snap-settings.ts';
@@ -18,7 +19,8 @@ function fakeSnapd(values: Record<string, unknown> = {}) {
     }
     return { ok: true, stdout: '', stderr: '' };
   }
-  return { values, told, settings: snapSettings(join(temporaryDirectory(), 'snap-settings'), ask) };
+  const path = join(temporaryDirectory(), 'snap-settings');
+  return { path, values, told, settings: snapSettings(path, ask) };
 }
 
 describe('the configuration as snapd has it', () => {
@@ -45,6 +47,15 @@ describe('the configuration as snapd has it', () => {
     expect(await settings.changes()).toEqual({});
   });
 
+  it('shows as a string what snapd took for a number', async () => {
+    const { settings, values } = fakeSnapd();
+    await settings.publish({ 'check-interval': '60' });
+    values['check-interval'] = 90;
+    await settings.publish({ 'check-interval': '90' });
+
+    expect(values['check-interval']).toBe('90');
+  });
+
   it('tells a value that was unset from one that was changed in the file', async () => {
     const { settings, values } = fakeSnapd();
     await settings.publish({ 'check-interval': '60', 'log-level': 'info', 'dial-timeout': '12s' });
@@ -53,6 +64,43 @@ describe('the configuration as snapd has it', () => {
     values['dial-timeout'] = '30s';
 
     expect(await settings.changes()).toEqual({ 'log-level': '', 'dial-timeout': '30s' });
+  });
+
+  describe('with the password of a proxy', () => {
+    const proxy = (password: string, host = 'proxy.test') => `socks5://fleet:${password}@${host}:1080`;
+
+    it('never has it in the arguments of snapctl, nor in a file of its own', async () => {
+      const { path, settings, told, values } = fakeSnapd();
+      await settings.publish({ 'https-proxy': proxy('opensesame') });
+      expect(values['https-proxy']).toBe(proxy('****'));
+      expect(JSON.stringify(told) + readFileSync(path, 'utf8')).not.toContain('opensesame');
+    });
+
+    it('takes the masked one for no change', async () => {
+      const { settings } = fakeSnapd();
+      await settings.publish({ 'https-proxy': proxy('opensesame'), 'log-level': 'info' });
+      expect(await settings.changes()).toEqual({});
+    });
+
+    it('takes over one that is set with snap, and masks it there', async () => {
+      const { settings, told, values } = fakeSnapd();
+      await settings.publish({ 'https-proxy': proxy('opensesame') });
+      values['https-proxy'] = proxy('another');
+      expect(await settings.changes()).toEqual({ 'https-proxy': proxy('another') });
+      await settings.publish({ 'https-proxy': proxy('another') });
+      expect(values['https-proxy']).toBe(proxy('****'));
+      expect(JSON.stringify(told)).not.toContain('another');
+      expect(await settings.changes()).toEqual({});
+    });
+
+    it('refuses the stars in place of one', async () => {
+      const { settings, values } = fakeSnapd();
+      await settings.publish({ 'https-proxy': proxy('opensesame') });
+      values['https-proxy'] = proxy('****', 'elsewhere.test');
+      await expect(settings.changes()).rejects.toThrow(
+        'config update aborted: https-proxy: the password is only shown as ****',
+      );
+    });
   });
 
   it('refuses what is no single value', async () => {
