@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { linuxKernel } from '../../src/kernel/kernel.ts';
 import { openStore } from '../../src/store/store.ts';
 import { type Flaw, OURS, patchFile } from '../operations/scene.ts';
@@ -10,6 +10,8 @@ import { addPatchFile } from '../server/catalogue.ts';
 import { MACHINE_ID, type Scene, startScene } from '../server/scene.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { openTerminal } from './terminal.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
 
 const bin = join(import.meta.dirname, '../../bin/canonical-livepatch.js');
 const golden = join(import.meta.dirname, 'golden/session.txt');

@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../temporary.ts';
 /** What the shell shows when a command has ended: its exit status. */
 const PROMPT = /^\[\d+\] #/gm;
 /** Other tests, and virtual machines, run beside this one. */
-const PATIENCE = { timeout: 20_000, interval: 50 };
+const PATIENCE = { timeout: 60_000, interval: 50 };
 
 /** A shell in a terminal, and a person before it. */
 export interface Terminal {
@@ -29,19 +29,9 @@ interface TerminalOptions {
 export async function openTerminal({ columns, rows, cwd, env, prepare }: TerminalOptions): Promise<Terminal> {
   const tmux = ['tmux', '-u', '-f', '/dev/null', '-S', join(temporaryDirectory(), 'socket')];
   const ask = (...words: string[]) => execa('tmux', [...tmux.slice(1), ...words]);
-  // Not by the environment: sh on the way has a PS1 of its own.
-  const session = [
-    'new-session',
-    '-d',
-    '-e',
-    'PS1=[$?] # ',
-    '-x',
-    String(columns),
-    '-y',
-    String(rows),
-    'bash',
-    '--norc',
-  ];
+  const size = ['-x', String(columns), '-y', String(rows)];
+  // PS1 not by the environment: sh, on the way, has one of its own.
+  const session = ['new-session', '-d', ...size, '-e', 'PS1=[$?] # ', 'bash', '--norc'];
   await execa('unshare', ['--mount', 'sh', '-euc', `${prepare}\nexec "$@"`, 'sh', ...tmux, ...session], {
     cwd,
     env: { ...env, LC_ALL: 'C.UTF-8', TERM: 'screen', HISTFILE: '/dev/null' },
