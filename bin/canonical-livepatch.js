@@ -3,8 +3,7 @@
 const { join } = require('node:path');
 const { enableCompileCache } = require('node:module');
 
-// Filled when the package is built, for root, who runs most commands; everybody else does without. It lies beside the
-// code that it holds: who could write the one could write the other.
+// Filled when the package is built. It lies beside the code that it holds: who could write the one could write the other.
 enableCompileCache({ directory: join(__dirname, '../dist/compile-cache'), portable: true });
 
 require('../dist/main.cjs').main(process.argv.slice(2));

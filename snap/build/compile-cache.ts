@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { globSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -44,7 +44,3 @@ try {
   server.close();
   rmSync(scratch, { recursive: true });
 }
-
-// Node keeps a cache for each user, by number. This one is root's, whoever builds the package.
-for (const name of readdirSync(cache))
-  renameSync(join(cache, name), join(cache, name.replace(/-\d+$/, '-0')));

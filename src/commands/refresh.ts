@@ -1,5 +1,7 @@
 import * as Flags from '@oclif/core/flags';
+import type { Outcome } from '../operations/carry-out.ts';
 import { nobodyWatches, voice } from '../real-world.ts';
+import type { LogLevel } from '../types.ts';
 import { LivepatchCommand } from './base.ts';
 import { outcomeSentence } from './outcome.ts';
 
@@ -30,7 +32,13 @@ export class Refresh extends LivepatchCommand {
     const { boot, timer } = flags;
     if (boot || timer) nobodyWatches();
     const outcome = await refresh(this.rootWorld(), { boot, timer, retryBlocked: flags['retry-blocked'] });
-    if (boot || timer) voice.log(outcome.action === 'keep' ? 'info' : 'notice', outcomeSentence(outcome));
+    if (boot || timer) voice.log(levelOf(outcome, boot), outcomeSentence(outcome));
     else this.print(outcomeSentence(outcome));
   }
+}
+
+/** A boot without its patch is worth a word in any journal; the hourly timer's need not repeat it. */
+function levelOf({ action }: Outcome, boot: boolean): LogLevel {
+  if (action === 'keep') return 'info';
+  return boot && action === 'hold' ? 'warning' : 'notice';
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { CveDataSchema, hex, KernelVersion } from '../schemas.ts';
 import type { KeptCves } from '../types.ts';
-import { readIfThere, remove, writeAtomic } from './files.ts';
+import { PUBLIC, readIfThere, remove, writeAtomic } from './files.ts';
 
 const Kept = v.object({ digest: hex(64), kernel: KernelVersion, ...CveDataSchema.entries });
 
@@ -24,7 +24,8 @@ export function cvesFile(path: string): CvesFile {
         return undefined;
       }
     },
-    write: (cves) => writeAtomic(path, `${JSON.stringify(cves)}\n`),
+    // No secret: what anybody may ask the server about this kernel; `status` shows everybody the same.
+    write: (cves) => writeAtomic(path, `${JSON.stringify(cves)}\n`, PUBLIC),
     remove: () => remove(path),
   };
 }

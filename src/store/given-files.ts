@@ -1,8 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { LivepatchError } from '../errors.ts';
+import { hasErrno, LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { storageError } from './files.ts';
+import { inSnap } from '../snapctl.ts';
+import { isMissing, storageError } from './files.ts';
 
 /** A regular file that a person named on the command line, open for reading. Not ours: links are followed. */
 export interface GivenFile extends Disposable {
@@ -32,8 +33,17 @@ export function openGivenFile(path: string): GivenFile {
       throw error;
     }
   } catch (error) {
-    throw storageError('read', path, error);
+    throw unreadable(path, error);
   }
+}
+
+/** Confinement hides most of the machine, the working directory with it: that it is not there would mislead. */
+function unreadable(path: string, error: unknown): LivepatchError {
+  if (!inSnap || !(hasErrno(error, 'EACCES') || isMissing(error))) return storageError('read', path, error);
+  return new LivepatchError('storage', `cannot read ${path}: the snap sees no files but its own`, {
+    hint: `Copy it to ${process.env.SNAP_COMMON} and give its whole path.`,
+    cause: error,
+  });
 }
 
 function givenFile(fd: number, path: string): GivenFile {
@@ -87,7 +97,7 @@ function certificateFiles(path: string): string[] {
     const names = readdirSync(path).filter((name) => CERTIFICATE.test(name));
     if (names.length > 0) return names.sort().map((name) => join(path, name));
   } catch (error) {
-    throw storageError('read', path, error);
+    throw unreadable(path, error);
   }
   throw new LivepatchError('trust-anchors', `there is no certificate in ${path}`, {
     hint: 'A certificate is in PEM or DER, its name ends in .pem, .crt, .cer, .der or .x509.',

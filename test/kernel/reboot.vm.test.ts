@@ -20,6 +20,7 @@ beforeAll(async () => {
   site = await startSite();
   await boot();
   await site.introduce(vm);
+  await succeed(vm, 'config log-level=notice');
   await succeed(vm, `enable ${site.database.addAuthToken()}`);
 });
 afterAll(async () => {
@@ -76,7 +77,7 @@ describe('a patch that panics the machine', () => {
     await boot();
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('held back: the machine went down while patch 121.1 was being applied'),
+      stderr: expect.stringContaining('held back: the machine went down while patch 121.1 was being applied'),
     });
     expect((await succeed(vm, 'status --format humane')).stdout).toContain(lockOf('121.1').split('/').at(-1));
     expect(await livepatch()).toMatchObject({ Version: '' });
@@ -90,7 +91,7 @@ describe('a power cut', () => {
     await offer('122.1');
     await cutAt('checking in with', 'refresh');
     await boot();
-    await cutAt('downloading patch 122.1', 'refresh --boot');
+    await cutAt('downloading patch 122.1', 'refresh');
     await boot();
     expect(await livePatches()).toBe('');
   });
@@ -100,11 +101,14 @@ describe('a power cut', () => {
     await cutAt('verifying patch 123.1', 'refresh');
     await boot();
     expect(await output('ls /var/lib/canonical-livepatch/common/patches | wc -l')).not.toBe('0');
-    expect(await atBoot()).toMatchObject({
+    for (const run of [atBoot, () => client(vm, 'refresh')]) {
+      await run();
+      expect(await livePatches()).toBe('');
+    }
+    expect(await client(vm, 'refresh')).toMatchObject({
       exitCode: 65,
       stderr: expect.stringContaining('not trusted here'),
     });
-    expect(await livePatches()).toBe('');
     await site.withdraw('123.1');
   });
 
@@ -115,7 +119,7 @@ describe('a power cut', () => {
       await boot();
       expect(await atBoot()).toMatchObject({
         exitCode: 0,
-        stdout: expect.stringContaining(
+        stderr: expect.stringContaining(
           'held back: the machine went down while patch 122.1 was being applied; it is tried once more after 15 minutes',
         ),
       });
@@ -137,8 +141,12 @@ describe('a boot', () => {
   it('re-applies the patch from disk, with the network cut', async () => {
     await vm.kill();
     await boot();
-    await output('ip link set eth0 down');
-    expect(await atBoot()).toMatchObject({ exitCode: 0, stdout: 'applied: patch 122.1\n' });
+    // Two days later, so that the boot does not leave the check to the timer.
+    await output('ip link set eth0 down; date --set "+2 days"');
+    expect(await atBoot()).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('applied: patch 122.1\n'),
+    });
     expect(await output('cat /proc/version')).toContain('live-patched, version 122');
     expect(await livepatch()).toMatchObject({
       CheckState: 'check-failed',
@@ -151,7 +159,7 @@ describe('a boot', () => {
     await vm.kill();
     await boot({ kernel: debianKernel('previous') });
     site.database.setKernel(debianKernel('previous').release, 'amd64', { support: 'supported' });
-    expect(await atBoot()).toMatchObject({ exitCode: 0, stdout: 'nothing to do: no patch is due\n' });
+    expect(await atBoot()).toMatchObject({ exitCode: 0 });
     expect(await livePatches()).toBe('');
     expect(await livepatch()).toMatchObject({ State: 'nothing-to-apply', Version: '' });
   });
@@ -159,7 +167,7 @@ describe('a boot', () => {
   it('does not re-apply what the server has taken back meanwhile, and status says so', async () => {
     await vm.kill();
     await boot();
-    expect(await atBoot()).toMatchObject({ stdout: expect.stringMatching(/^(applied|nothing to do): /) });
+    expect(await atBoot()).toMatchObject({ exitCode: 0 });
     expect(await livepatch()).toMatchObject({ State: 'applied', Version: '122.1' });
     site.database.blockVersion('122.1');
     site.database.blockVersion('121.1');
@@ -168,7 +176,7 @@ describe('a boot', () => {
     await boot();
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
-      stdout: 'held back: the server has taken patch 122.1 back\n',
+      stderr: expect.stringContaining('held back: the server has taken patch 122.1 back\n'),
     });
     expect((await succeed(vm, 'status --format humane')).stdout).toContain(
       'held back: the server has taken patch 122.1 back',
@@ -196,7 +204,7 @@ describe('a patch that the kernel finds a bug in', () => {
     const asked = site.server.requests.length;
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('held back: the kernel found a bug in patch 124.1'),
+      stderr: expect.stringContaining('held back: the kernel found a bug in patch 124.1'),
     });
     expect(site.server.requests).toHaveLength(asked);
     expect(await livePatches()).toBe('');
@@ -208,9 +216,10 @@ describe('the kernel command line', () => {
     await output(
       'echo no-apply >/var/local/canonical_livepatch_mode; echo not yaml: : >/persist/state/common/config',
     );
-    expect(await succeed(vm, 'refresh --boot --retry-blocked')).toMatchObject({
+    expect(await succeed(vm, 'refresh --retry-blocked')).toMatchObject({
       stdout: 'nothing to do: canonical_livepatch_mode says so\n',
     });
+    await succeed(vm, 'refresh --boot --retry-blocked');
     expect(await livePatches()).toBe('');
   });
 });

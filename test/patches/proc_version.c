@@ -5,12 +5,14 @@
  * One that PANICS takes the machine down in its init; in one that OOPSES the
  * kernel finds a bug a second after it was inserted.
  */
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/stringify.h>
 #include <linux/utsname.h>
-#include <linux/workqueue.h>
 
 /* Stands in for the function of this name in fs/proc/version.c. */
 static int patched_version_proc_show(struct seq_file *m, void *v)
@@ -37,11 +39,16 @@ static struct klp_patch patch = {
 };
 
 #ifdef OOPSES
-static void write_to_null(struct work_struct *work)
+/*
+ * In a thread of its own: a worker of the kernel's that dies of this takes its
+ * CPU's other work with it, and the machine hangs now and then.
+ */
+static int write_to_null(void *unused)
 {
+	ssleep(1);
 	*(volatile int *)NULL = 0;
+	return 0;
 }
-static DECLARE_DELAYED_WORK(bug, write_to_null);
 #endif
 
 static int __init proc_version_init(void)
@@ -50,7 +57,10 @@ static int __init proc_version_init(void)
 	panic("a patch that panics in its init");
 #endif
 #ifdef OOPSES
-	schedule_delayed_work(&bug, HZ);
+	struct task_struct *bug = kthread_run(write_to_null, NULL, "livepatch-bug");
+
+	if (IS_ERR(bug))
+		return PTR_ERR(bug);
 #endif
 	return klp_enable_patch(&patch);
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory, debianKernel } from '../kernel/debian-kernel.ts';
 import { initramfs, MODULES } from '../kernel/initramfs.ts';
-import { startQemu } from '../kernel/vm.ts';
+import { SYSTEMD_BOOT_TIME, startQemu } from '../kernel/vm.ts';
 
 const GUEST = join(import.meta.dirname, 'guest');
 const CACHE = join(cacheDirectory, 'snap');
@@ -168,7 +168,7 @@ async function pack(tree: string, yaml: string, snap: string): Promise<void> {
 
 /** Boots the disk, lets snapd settle, installs the stand-ins, and keeps the running machine in the disk. */
 async function makeSnapshot(disk: string): Promise<void> {
-  const machine = await startQemu(await qemuArguments(disk), PROLOGUE);
+  const machine = await startQemu(await qemuArguments(disk), PROLOGUE, { bootTime: SYSTEMD_BOOT_TIME });
   try {
     const { exitCode, stderr } = await machine.run(
       `set -e

@@ -106,7 +106,7 @@ describe('the life of the snap', () => {
     expect(await settings()).toEqual(before);
 
     await output(
-      `snap set ${NAME} remote-server=https://livepatch.test:${site.server.port} check-interval=90 \
+      `snap set ${NAME} remote-server=https://livepatch.test:${site.server.port} check-interval=90 log-level=notice \
        ca-certs="$(cat /host${site.directory}/ca.pem)" signing-certs="$(cat /host${site.signer.certFile})"`,
     );
     await succeed('config dial-timeout=30s');
@@ -133,15 +133,34 @@ describe('the life of the snap', () => {
       '-rw------- root common/config',
       '-rw------- root common/last-check',
       'drwx------ root common/locks',
+      'drwx------ root common/logs',
+      '-rw------- root common/logs/security.log',
       '-rw------- root common/machine-token',
       'drwx------ root common/patches',
       '-rw------- root common/patches/<sha256>',
       '-rw------- root common/run-lock',
       '-rw------- root common/snap-settings',
       'drwxr-xr-x root x1',
+      'drwx------ root x1/history',
+      '-rw------- root x1/history/events.log',
+      '-rw------- root x1/pings.json',
       '-rw------- root x1/record.json',
       '-rw-r--r-- root x1/status.json',
     ]);
+  });
+
+  it('says what to do about a file that it cannot see', async () => {
+    expect(await run(`cd /root && touch module.ko && ${NAME} verify module.ko`)).toMatchObject({
+      exitCode: 74,
+      stderr: expect.stringContaining(`Copy it to /var/snap/${NAME}/common and give its whole path.`),
+    });
+    await output(`rm /root/module.ko`);
+  });
+
+  it('carries its manual and completes its words', async () => {
+    expect(await output(`ls /snap/${NAME}/current/man`)).toContain(`${NAME}-enable.1`);
+    expect(await output(`cat /snap/${NAME}/current/meta/snap.yaml`)).toContain('completer: completion/');
+    expect(await output(`test -e /snap/${NAME}/current/completion/${NAME}.bash && echo there`)).toBe('there');
   });
 
   it('applies the patch again when the machine boots', async () => {

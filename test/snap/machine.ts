@@ -11,11 +11,9 @@ import { image, PROLOGUE, qemuArguments, READY } from './image.ts';
 export async function startSnapMachine(directory: string): Promise<Machine> {
   const disk = join(directory, 'disk.qcow2');
   await copyFile(await image(), disk);
-  const machine = await startQemu(
-    [...(await qemuArguments(disk)), '-loadvm', READY],
-    PROLOGUE,
-    'in the snapshot',
-  );
+  const machine = await startQemu([...(await qemuArguments(disk)), '-loadvm', READY], PROLOGUE, {
+    resumed: true,
+  });
   try {
     // Rounded up: a certificate that was made this very second is already valid in the guest.
     const now = Math.ceil(Date.now() / 1000);
