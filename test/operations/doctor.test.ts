@@ -10,6 +10,7 @@ import { revert } from '../../src/operations/revert.ts';
 import type { World } from '../../src/operations/world.ts';
 import { renderFindings } from '../../src/report/findings.ts';
 import type { LivePatch } from '../../src/types.ts';
+import { MACHINE } from '../fakes/kernel.ts';
 import { makeSigner } from '../patch/make/pki.ts';
 import { type Scene, startScene } from './scene.ts';
 
@@ -24,6 +25,10 @@ const SECURITY: KernelSecurity = {
 let scene: Scene;
 beforeEach(async () => {
   scene = await startScene();
+  scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, {
+    timestamp: '2026-11-20T08:00:00Z',
+    kernelPackageFixes: ['CVE-2026-0002'],
+  });
   await enable(scene.world, scene.authToken);
 });
 
