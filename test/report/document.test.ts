@@ -9,6 +9,7 @@ describe('the status document', () => {
     ['never checked', 'needs-check', 'unknown', ''],
     ['nothing due', 'checked', 'nothing-to-apply', ''],
     ['covered until a date', 'checked', 'nothing-to-apply', ''],
+    ['covered until a date that is over', 'checked', 'nothing-to-apply', ''],
     ['offered and not yet applied', 'checked', 'unapplied', ''],
     ['in transition', 'checked', 'applying', '121.1'],
     ['applied', 'checked', 'applied', '121.1'],
