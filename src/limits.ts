@@ -85,7 +85,7 @@ export const LIMITS = {
     cleanTime: 15 * 60 * SECOND,
     /** Steps of patch/life-cycle.ts on the way to one goal; the longest way that leads anywhere has six. */
     steps: 12,
-    /** insmod and rmmod return at once unless the module's own init hangs. */
+    /** insmod and rmmod return at once unless the module's own init hangs; so does snapctl unless snapd is stuck. */
     commandTime: 60 * SECOND,
   },
   operations: {

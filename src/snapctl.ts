@@ -1,3 +1,5 @@
+import { LIMITS } from './limits.ts';
+
 /**
  * Whether this is the snap, and not the bundle on its own: snapd names the snap to whatever it starts. SNAP alone is
  * not enough, for it only says where the directories are.
@@ -14,6 +16,7 @@ export async function snapctl(...words: string[]): Promise<{ ok: boolean; stdout
   const { exitCode, stdout, stderr, shortMessage } = await execa('/usr/bin/snapctl', words, {
     stdin: 'ignore',
     reject: false,
+    timeout: LIMITS.kernel.commandTime,
   });
   return { ok: exitCode === 0, stdout, stderr: stderr || (shortMessage ?? '') };
 }

@@ -79,7 +79,7 @@ export function linuxKernel(root = '/'): Kernel {
     machine: () => readMachine(root),
     mode: () => readMode(root),
     security: () => readSecurity(root),
-    host: () => readHost(process.env),
+    host: () => readHost(),
     installed: () => installedKernels(root),
     livePatches: () => listLivePatches(root),
     isLoaded: (name) => moduleRefcount(root, name) !== undefined,

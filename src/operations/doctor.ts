@@ -3,7 +3,7 @@ import type { Host } from '../kernel/host.ts';
 import type { KernelSecurity } from '../kernel/security.ts';
 import { LIMITS } from '../limits.ts';
 import { lookUp, proxyOf } from '../remote/look-up.ts';
-import type { Config, Finding, LivePatch, Remembered } from '../types.ts';
+import type { Config, Finding, HoldReason, LivePatch, Remembered } from '../types.ts';
 import { trustAnchors } from './open-payload.ts';
 import type { World } from './world.ts';
 
@@ -42,6 +42,7 @@ const CHECKS: Record<string, Check> = {
   server,
   token,
   'last check': lastCheck,
+  patch,
   timer,
 };
 
@@ -167,11 +168,11 @@ function taint({ security }: Patient): Verdict {
 }
 
 function confinement({ host }: Patient): Verdict {
-  if (host.missingInterfaces === undefined) return ok('this is no snap, so nothing confines it');
-  if (host.missingInterfaces.length === 0) return ok('the snap has the interfaces it needs');
-  const connect = host.missingInterfaces.map((plug) => `sudo snap connect canonical-livepatch:${plug}`);
+  if (host.missingPlugs === undefined) return ok('this is no snap, so nothing confines it');
+  if (host.missingPlugs.length === 0) return ok('the snap has the permissions it needs');
+  const connect = host.missingPlugs.map((plug) => `sudo snap connect canonical-livepatch:${plug}`);
   return wrong(
-    `the snap is not connected to ${host.missingInterfaces.join(', ')}`,
+    `the snap is not connected to ${host.missingPlugs.join(', ')}`,
     `Run '${connect.join(' && ')}'.`,
   );
 }
@@ -299,6 +300,29 @@ function lastCheck({ remembered, world }: Patient): Verdict {
   return age > LIMITS.report.goodCheckAge
     ? wrong(`the last one was on ${lastGoodCheck.at}, which is too long ago`, next)
     : ok(`it succeeded, on ${lastGoodCheck.at}`);
+}
+
+/** What an administrator decided, or has to decide; all other reasons pass by themselves. */
+const LET_GO: Partial<Record<HoldReason, string>> = {
+  'cutoff-date': "Lift it: 'sudo canonical-livepatch config cutoff-date='.",
+  crashed: "Wait for a newer patch, or try it again: 'sudo canonical-livepatch refresh --retry-blocked'.",
+  'kernel-bug': 'Plan a reboot, and wait for a newer patch.',
+  reverted: "Wait for a newer patch, or try it again: 'sudo canonical-livepatch refresh --retry-blocked'.",
+  mode: "Take it away there, then run 'sudo canonical-livepatch refresh'.",
+};
+
+function patch({ remembered }: Patient): Verdict {
+  if (remembered instanceof LivepatchError) return unknown('the record cannot be read');
+  const { failure, held } = remembered;
+  if (failure !== undefined) {
+    return wrong(
+      `patch ${failure.version}: ${failure.message}`,
+      "Mend that, then run 'sudo canonical-livepatch refresh'.",
+    );
+  }
+  if (held === undefined) return ok('none is held back');
+  const next = LET_GO[held.why];
+  return next === undefined ? ok(held.message) : wrong(held.message, next);
 }
 
 function timer({ config, host }: Patient): Verdict {

@@ -1,9 +1,11 @@
 import { EXIT_STATUS, LivepatchError, messageOf } from '../errors.ts';
+import type { Refused } from '../remote/retry.ts';
 import type { World } from './world.ts';
 
 /** Puts it on record when the server refuses this machine or its token; any other failure is left alone. */
 export function noteDenial({ store }: World, error: unknown): void {
   if (!(error instanceof LivepatchError) || error.code !== 'server-refused') return;
+  if (!(error.cause as Refused | undefined)?.denied) return;
   store.events.add({ what: 'denied', why: error.code, message: error.message });
 }
 

@@ -92,7 +92,9 @@ export function verifySignedModule(
   const signer = findSigner(claim, anchors);
   if (signer === undefined) {
     found.signature = 'untrusted';
-    throw refused('the module is signed by a key that is not trusted here');
+    throw new LivepatchError('signature', 'the module is signed by a key that is not trusted here', {
+      hint: 'If you trust its signer, add the certificate to signing-certs; if not, report this to whoever runs the server.',
+    });
   }
   if (claim.digest.name !== 'sha512' && !policy.allowSha256) {
     throw refused(`the signature uses ${claim.digest.name}, which the policy does not allow`);

@@ -166,10 +166,18 @@ export function refusal(
     said === undefined ? `${named(request)} failed: ${reason}` : reason,
     {
       hint: HINTS[reason] ?? 'See the log of the server.',
-      cause: { status, retryAfter: headers['retry-after'] } satisfies Refused,
+      cause: {
+        status,
+        // A proxy's page has no such words, whatever its status.
+        denied: said !== undefined && DENIALS.includes(status),
+        retryAfter: headers['retry-after'],
+      } satisfies Refused,
     },
   );
 }
+
+/** Unauthorized, Forbidden. */
+const DENIALS = [401, 403];
 
 const HINTS: Record<string, string> = {
   'Unknown Auth-Token': 'Check the token; it may have been used up or withdrawn.',

@@ -58,6 +58,8 @@ const BUSY = [429, 502, 503, 504];
 /** What a refusal keeps as its cause. */
 export interface Refused {
   status: number;
+  /** The server itself says that it will not have this token or this machine; see PROTOCOL.md, "Errors". */
+  denied: boolean;
   retryAfter: string | undefined;
 }
 

@@ -128,7 +128,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     others,
     warnings: remembered.warnings ?? [],
     recordError,
-    support: advice?.support ?? 'unknown',
+    support: supportOf(advice, now),
     upgradeRequiredDate: advice?.upgradeRequiredDate,
     tier: remembered.advice?.tier,
     cves: cvesFor(sources),
@@ -139,6 +139,13 @@ export function statusDocument(sources: StatusSources): StatusDocument {
 /** What was advised for another kernel, before the machine was booted into this one, says nothing about this one. */
 function adviceFor({ kernel }: Machine, { advice, lastGoodCheck }: Remembered): Advice | undefined {
   return lastGoodCheck?.kernel === undefined || lastGoodCheck.kernel === kernel ? advice : undefined;
+}
+
+/** A date of coverage passes by itself, whether or not the server was heard since. */
+function supportOf(advice: Advice | undefined, now: Date): Support {
+  const { support = 'unknown', upgradeRequiredDate: date } = advice ?? {};
+  const isOver = date !== undefined && Date.parse(date) < now.getTime();
+  return support === 'supported' && isOver ? 'kernel-upgrade-required' : support;
 }
 
 /** Data about another kernel says nothing about this one. */

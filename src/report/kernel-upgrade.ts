@@ -36,8 +36,6 @@ function needed(document: StatusDocument): string | undefined {
     default:
       break;
   }
-  if (date !== undefined && Date.parse(date) < document.now.getTime())
-    return `Livepatch coverage ended ${date}`;
   if (patchState === 'applied-with-bug') return `it found a bug in live patch ${version}`;
   if (held?.why === 'crashed' || held?.why === 'kernel-bug')
     return `${held.message}, so that ${held.missed.join(', ') || 'what it fixes'} stays open`;

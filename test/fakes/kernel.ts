@@ -99,7 +99,7 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
     machine: () => state.machine,
     mode: () => state.mode,
     security: () => ({ lockdown: 'none', secureBoot: false, modulesDisabled: false, tainted: 0 }),
-    host: async () => ({ isRoot: true, missingInterfaces: undefined, timer: true }),
+    host: async () => ({ isRoot: true, missingPlugs: undefined, timer: true }),
     installed: () => [state.machine.release],
     replacedFunctions: (name) => (find(name) === undefined ? [] : ['version_proc_show']),
     async openLog() {

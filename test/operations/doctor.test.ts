@@ -5,12 +5,16 @@ import type { Host } from '../../src/kernel/host.ts';
 import type { KernelSecurity } from '../../src/kernel/security.ts';
 import { doctor } from '../../src/operations/doctor.ts';
 import { enable } from '../../src/operations/enable.ts';
+import { refresh } from '../../src/operations/refresh.ts';
+import { revert } from '../../src/operations/revert.ts';
 import type { World } from '../../src/operations/world.ts';
 import { renderFindings } from '../../src/report/findings.ts';
 import type { LivePatch } from '../../src/types.ts';
+import { MACHINE } from '../fakes/kernel.ts';
+import { makeSigner } from '../patch/make/pki.ts';
 import { type Scene, startScene } from './scene.ts';
 
-const HOST: Host = { isRoot: true, missingInterfaces: undefined, timer: true };
+const HOST: Host = { isRoot: true, missingPlugs: undefined, timer: true };
 const SECURITY: KernelSecurity = {
   lockdown: 'none',
   secureBoot: false,
@@ -21,6 +25,10 @@ const SECURITY: KernelSecurity = {
 let scene: Scene;
 beforeEach(async () => {
   scene = await startScene();
+  scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, {
+    timestamp: '2026-11-20T08:00:00Z',
+    kernelPackageFixes: ['CVE-2026-0002'],
+  });
   await enable(scene.world, scene.authToken);
 });
 
@@ -68,6 +76,7 @@ describe('doctor', () => {
       'server',
       'token',
       'last check',
+      'patch',
       'timer',
     ]);
   });
@@ -79,7 +88,7 @@ describe('doctor', () => {
     ['taint', { security: { tainted: 1 << 7 } }, /oops/, /dmesg/],
     [
       'confinement',
-      { host: { missingInterfaces: ['kernel-module-control'] } },
+      { host: { missingPlugs: ['kernel-module-control'] } },
       /not connected to kernel-module-control/,
       /'sudo snap connect canonical-livepatch:kernel-module-control'/,
     ],
@@ -90,6 +99,38 @@ describe('doctor', () => {
     expect(await wrongIn(ill(change))).toEqual([
       { check, verdict: 'wrong', found: expect.stringMatching(found), next: expect.stringMatching(next) },
     ]);
+  });
+
+  it('finds a patch that was refused, and why', async () => {
+    scene.publish('121.1', { signer: makeSigner() });
+    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'signature' });
+    expect(await wrongIn(ill({}))).toEqual([
+      {
+        check: 'patch',
+        verdict: 'wrong',
+        found: 'patch 121.1: the module is signed by a key that is not trusted here',
+        next: expect.stringContaining('refresh'),
+      },
+    ]);
+  });
+
+  it('finds a patch that an administrator took out, and how to have it again', async () => {
+    scene.publish('121.1');
+    await refresh(scene.world);
+    await revert(scene.world);
+    await refresh(scene.world);
+    expect(await wrongIn(ill({}))).toMatchObject([
+      { check: 'patch', next: expect.stringContaining('refresh --retry-blocked') },
+    ]);
+  });
+
+  it('finds nothing wrong with a patch that waits for its time', async () => {
+    scene.publish('121.1');
+    scene.store.config.update({ 'patch-delay': '5000w' });
+    await refresh(scene.world);
+    const findings = await doctor(ill({}));
+    expect(findings.filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
+    expect(findings.find(({ check }) => check === 'patch')?.found).toContain('waits for its patch-delay');
   });
 
   it('says how to enrol a key of your own under Secure Boot', async () => {

@@ -8,6 +8,7 @@ import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { renderHistory } from '../../src/report/history.ts';
 import { Secret } from '../../src/secret.ts';
+import { MACHINE } from '../fakes/kernel.ts';
 import { makeSigner } from '../patch/make/pki.ts';
 import { type Scene, startScene } from './scene.ts';
 
@@ -56,6 +57,38 @@ describe('what is put on record', () => {
     await expect(enable(scene.world, new Secret(token))).rejects.toMatchObject({ code: 'server-refused' });
     expect(history(scene)).toEqual(['denied: the server refuses this machine: Unknown Auth-Token']);
     expect(securityLog(scene)).not.toContain(token);
+  });
+
+  it('is the end of a registration', async () => {
+    const scene = await startScene();
+    await enable(scene.world, scene.authToken);
+    scene.server.database.removeMachine(MACHINE.id);
+    await expect(refresh(scene.world)).rejects.toThrow('Invalid Machine Token');
+    expect(history(scene).at(-1)).toBe('denied: the server refuses this machine: Invalid Machine Token');
+    expect(securityLog(scene)).toContain('"what":"denied"');
+  });
+
+  it.each([
+    ['a server that is ill', 500, '{"error":"no space left"}'],
+    ['a server that is busy', 429, '{"error":"come back later"}'],
+    ['a report that the server cannot take', 400, '{"error":"kernel: not a kernel version"}'],
+    ['a page of something in between', 403, '<html>Access denied'],
+  ])('is no denial when it is %s', async (_what, status, body) => {
+    let ill = false;
+    const scene = await startScene({
+      intercept(_request, response) {
+        if (ill) response.writeHead(status).end(body);
+        return ill;
+      },
+    });
+    ill = true;
+    await expect(enable(scene.world, scene.authToken)).rejects.toMatchObject({ code: 'server-refused' });
+    ill = false;
+    await enable(scene.world, scene.authToken);
+    ill = true;
+    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'server-refused' });
+    expect(history(scene)).toEqual(['enabled: this machine was registered with the server']);
+    expect(securityLog(scene)).not.toContain('denied');
   });
 
   it('is the name of a setting, and never its value', async () => {

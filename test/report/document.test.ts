@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { renderHumane, renderSummary } from '../../src/report/humane.ts';
+import { renderJson } from '../../src/report/json.ts';
+import { renderPrometheus } from '../../src/report/prometheus.ts';
 import { NAMES, scenario } from './scenarios.ts';
 
 describe('the status document', () => {
@@ -6,6 +9,7 @@ describe('the status document', () => {
     ['never checked', 'needs-check', 'unknown', ''],
     ['nothing due', 'checked', 'nothing-to-apply', ''],
     ['covered until a date', 'checked', 'nothing-to-apply', ''],
+    ['covered until a date that is over', 'checked', 'nothing-to-apply', ''],
     ['offered and not yet applied', 'checked', 'unapplied', ''],
     ['in transition', 'checked', 'applying', '121.1'],
     ['applied', 'checked', 'applied', '121.1'],
@@ -45,4 +49,16 @@ describe('the status document', () => {
     ];
     expect(canWait).toBe(really.includes(name));
   });
+});
+
+it('a check that is too long ago is told in every way of asking, though it succeeded', () => {
+  const document = scenario('outdated');
+  expect(renderHumane(document, { verbose: false })).toContain(
+    'last good check: ✗ 9 days ago, which is too long: patches may be missing',
+  );
+  expect(renderSummary(document)).toContain('✗ no check has succeeded since 9 days ago');
+  expect(renderJson(document)).toContain('"CheckState": "needs-check"');
+  expect(renderPrometheus(document)).toContain(
+    `livepatch_last_good_check_timestamp_seconds ${Date.parse('2026-11-13T11:06:00Z') / 1000}`,
+  );
 });

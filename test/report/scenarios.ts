@@ -79,6 +79,7 @@ const SCENARIOS: Record<string, [Remembered, InKernel, KeptCves?]> = {
   'never checked': [{}, 'none'],
   'nothing due': [checked(SUPPORTED), 'none'],
   'covered until a date': [checked({ ...SUPPORTED, upgradeRequiredDate: '2027-03-19' }), 'none'],
+  'covered until a date that is over': [checked({ ...SUPPORTED, upgradeRequiredDate: '2026-11-20' }), 'none'],
   'offered and not yet applied': [checked({ ...SUPPORTED, offer: OFFER }), 'none'],
   'in transition': [checked(SUPPORTED, { patch: PATCH }), 'in transition'],
   applied: [checked(SUPPORTED, { patch: PATCH }), 'held'],

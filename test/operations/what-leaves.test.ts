@@ -3,10 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { disable } from '../../src/operations/disable.ts';
+import { doctor } from '../../src/operations/doctor.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { CheckIn, PingRequest, RegisterRequest } from '../../src/remote/messages.ts';
-import { startScene } from '../operations/scene.ts';
+import { startScene } from './scene.ts';
 
 const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
 const [, section = ''] = /^## What leaves the machine\n(.*?)^## /ms.exec(readme) ?? [];
@@ -80,6 +81,7 @@ it('nothing else is sent: neither a field, nor a header, nor a query', async () 
   scene.publish('121.1');
   await enable(scene.world, scene.authToken);
   await refresh(scene.world);
+  await doctor(scene.world);
   await disable(scene.world, { unpatch: false });
 
   const bare = ['accept-encoding', 'connection', 'host', 'user-agent'];
