@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PLUGS } from '../../src/kernel/plugs.ts';
@@ -59,19 +59,23 @@ async function denials(): Promise<string[]> {
     'journalctl --sync; journalctl --quiet --no-pager --output=cat _TRANSPORT=audit _TRANSPORT=kernel',
   );
   const denied = log.split('\n').flatMap((line) => {
-    const [, operation, path] =
-      /apparmor="DENIED" operation="(\w+)" profile="snap\.\S+" name="(\S+)"/.exec(line) ?? [];
+    const [, operation, app, path] =
+      /apparmor="DENIED" operation="(\w+)" profile="snap\.[^.]+\.(\S+)" name="(\S+)"/.exec(line) ?? [];
     const [, number] = /type=1326 .* subj=snap\..* syscall=(\d+)/.exec(line) ?? [];
     if (number !== undefined) return `syscall ${number}`;
-    return path === undefined
-      ? []
-      : `${operation} ${path.replace(/^\/sys\/fs\/cgroup\/.*\//, '/sys/fs/cgroup/*/')}`;
+    if (path === undefined) return [];
+    if (path.startsWith('/sys/fs/cgroup/')) return `${operation} /sys/fs/cgroup/*/${basename(path)}`;
+    return `${app}: ${operation} ${path}`;
   });
   return [...new Set(denied)].sort();
 }
 
-/** All of it is Node's start, and none of it matters to us. */
 const EXPLAINED = [
+  // The file that it was told to verify, to see what it says then.
+  `${NAME}: open /root/module.ko`,
+  // The removal of a snap that was never connected: there is nothing to see.
+  'hook.remove: open /sys/kernel/livepatch/',
+  // The rest is Node's start, and none of it matters to us.
   // libuv looks whether its cgroup bounds its memory, and takes the machine's instead.
   'open /sys/fs/cgroup/*/memory.high',
   'open /sys/fs/cgroup/*/memory.max',
@@ -147,6 +151,14 @@ describe('the life of the snap', () => {
       '-rw------- root x1/record.json',
       '-rw-r--r-- root x1/status.json',
     ]);
+  });
+
+  it('leaves no core, neither in a file nor for a collector', async () => {
+    const limit = await output(`sleep 300 | ${NAME} config dial-timeout=@stdin &
+      until pid=$(pgrep -f 'canonical-livepatch.js config'); do sleep 0.1; done
+      grep 'Max core file size' /proc/$pid/limits
+      pkill sleep`);
+    expect(limit).toMatch(/^Max core file size +1 +1 +bytes/);
   });
 
   it('says what to do about a file that it cannot see', async () => {
