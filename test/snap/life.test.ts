@@ -155,7 +155,7 @@ describe('the life of the snap', () => {
 
   it('leaves no core, neither in a file nor for a collector', async () => {
     const limit = await output(`sleep 300 | ${NAME} config dial-timeout=@stdin &
-      until pid=$(pgrep -f 'canonical-livepatch.js config'); do sleep 0.1; done
+      until pid=$(pgrep -f '[c]anonical-livepatch.js config'); do sleep 0.1; done
       grep 'Max core file size' /proc/$pid/limits
       pkill sleep`);
     expect(limit).toMatch(/^Max core file size +1 +1 +bytes/);
