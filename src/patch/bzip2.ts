@@ -248,7 +248,7 @@ function expandInto(piece: Uint8Array, { links, length }: Block, state: Expansio
         equal = 0;
         continue;
       }
-      equal = value === byte && equal > 0 ? equal + 1 : 1;
+      equal = value === byte ? equal + 1 : 1;
       byte = value;
       copies = 1;
     }
