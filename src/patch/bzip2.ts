@@ -49,7 +49,8 @@ async function* readStream(input: BitInput): AsyncGenerator<Uint8Array> {
     const expectedCrc = readWord(input);
     if (magic === END_MAGIC) {
       if (expectedCrc !== streamCrc) throw broken('its checksum is wrong');
-      input.count -= input.count % 8;
+      // What is left of the last byte is padding.
+      input.count = 0;
       return;
     }
     if (magic !== BLOCK_MAGIC) throw broken('a block does not begin as it should');
@@ -156,7 +157,7 @@ function readCode(input: BitInput, size: number): Code {
   }
 
   const code = {
-    last: new Int32Array(LONGEST_CODE + 1).fill(-1),
+    last: new Int32Array(LONGEST_CODE + 1),
     offset: new Int32Array(LONGEST_CODE + 1),
     symbols: new Uint16Array(size),
   };
@@ -224,7 +225,7 @@ interface Expansion {
 
 /** Gives out a block in pieces, and at last the CRC of them all. */
 function* expand(block: Block): Generator<Uint8Array, number> {
-  const state: Expansion = { next: block.first, read: 0, byte: -1, equal: 0, copies: 0, crc: -1 };
+  const state: Expansion = { next: block.first, read: 0, byte: 0, equal: 0, copies: 0, crc: -1 };
   while (state.read < block.length || state.copies > 0) {
     const piece = new Uint8Array(PIECE);
     yield piece.subarray(0, expandInto(piece, block, state));
@@ -296,7 +297,7 @@ async function fill(input: BitInput): Promise<void> {
 
 async function ended(input: BitInput): Promise<boolean> {
   await fill(input);
-  return input.count === 0 && input.position === input.window.length;
+  return input.position === input.window.length;
 }
 
 /** Reads up to 24 bits. */

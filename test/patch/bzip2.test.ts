@@ -24,7 +24,8 @@ describe('bunzip2', () => {
     ['text', TEXT],
     ['all bytes', Buffer.from(Uint8Array.from({ length: 256 }, (_, index) => index))],
     ['a block of exactly its size', noise(100_000)],
-    ['several blocks of noise', noise(350_000)],
+    ['several blocks of noise', noise(1_200_000)],
+    ['a run that ends in another piece than it began', Buffer.alloc(65_540, 7)],
     ['a long run', Buffer.alloc(5_000_000, 7)],
     [
       'runs of each length',
