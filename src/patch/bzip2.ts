@@ -13,6 +13,8 @@ import { LivepatchError } from '../errors.ts';
  */
 const BLOCK_INPUT = 1024 * 1024;
 const PIECE = 64 * 1024;
+/** Bytes of a block at level 1, as bzip2 counts them. */
+const LEVEL = 100_000;
 const BLOCK_MAGIC = 0x314159265359;
 const END_MAGIC = 0x177245385090;
 const LONGEST_CODE = 20;
@@ -30,18 +32,19 @@ const CRC_TABLE = Int32Array.from({ length: 256 }, (_, index) => {
 /** Throws 'archive' when the stream is not bzip2, is cut short, or any checksum in it is wrong. */
 export async function* bunzip2(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const input = bitInput(source[Symbol.asyncIterator]());
+  // Made once: a file can be a million streams of nothing.
+  const links = new Uint32Array(9 * LEVEL);
   // Parallel compressors write several streams one after the other (section 2.1).
-  do yield* readStream(input);
+  do yield* readStream(input, links);
   while (!(await ended(input)));
 }
 
-async function* readStream(input: BitInput): AsyncGenerator<Uint8Array> {
+async function* readStream(input: BitInput, links: Uint32Array): AsyncGenerator<Uint8Array> {
   await fill(input);
   if (readBits(input, 24) !== 0x425a68) throw broken('it does not begin as bzip2 does');
   const level = readBits(input, 8) - 0x30;
   if (level < 1 || level > 9) throw broken('its block size is none');
 
-  const links = new Uint32Array(level * 100_000);
   let streamCrc = 0;
   for (;;) {
     await fill(input);
@@ -54,7 +57,7 @@ async function* readStream(input: BitInput): AsyncGenerator<Uint8Array> {
       return;
     }
     if (magic !== BLOCK_MAGIC) throw broken('a block does not begin as it should');
-    const block = readBlock(input, links);
+    const block = readBlock(input, links.subarray(0, level * LEVEL));
     const crc = yield* expand(block);
     if (crc !== expectedCrc) throw broken('the checksum of a block is wrong');
     streamCrc = ((streamCrc << 1) | (streamCrc >>> 31)) ^ crc;
