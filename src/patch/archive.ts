@@ -66,7 +66,7 @@ function splitName(entry: TarEntry): [string, string] {
   const { name, type } = entry;
   if (!/^[\x21-\x7e]+$/.test(name)) throw refused('a name in it has characters that do not belong there');
   if (name.startsWith('/')) throw refused('a name in it is absolute');
-  const parts = (type === 'directory' ? name.replace(/\/$/, '') : name).split('/');
+  const parts = name.split('/');
   if (parts.includes('..')) throw refused('a name in it leads out of its directory');
   const [directory = '', file = '', ...deeper] = parts;
   if (!DIRECTORY.test(directory)) throw refused('there is an unknown directory in it');

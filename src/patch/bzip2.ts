@@ -13,6 +13,8 @@ import { LivepatchError } from '../errors.ts';
  */
 const BLOCK_INPUT = 1024 * 1024;
 const PIECE = 64 * 1024;
+/** Bytes of a block at level 1, as bzip2 counts them. */
+const LEVEL = 100_000;
 const BLOCK_MAGIC = 0x314159265359;
 const END_MAGIC = 0x177245385090;
 const LONGEST_CODE = 20;
@@ -30,18 +32,19 @@ const CRC_TABLE = Int32Array.from({ length: 256 }, (_, index) => {
 /** Throws 'archive' when the stream is not bzip2, is cut short, or any checksum in it is wrong. */
 export async function* bunzip2(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const input = bitInput(source[Symbol.asyncIterator]());
+  // Made once: a file can be a million streams of nothing.
+  const links = new Uint32Array(9 * LEVEL);
   // Parallel compressors write several streams one after the other (section 2.1).
-  do yield* readStream(input);
+  do yield* readStream(input, links);
   while (!(await ended(input)));
 }
 
-async function* readStream(input: BitInput): AsyncGenerator<Uint8Array> {
+async function* readStream(input: BitInput, links: Uint32Array): AsyncGenerator<Uint8Array> {
   await fill(input);
   if (readBits(input, 24) !== 0x425a68) throw broken('it does not begin as bzip2 does');
   const level = readBits(input, 8) - 0x30;
   if (level < 1 || level > 9) throw broken('its block size is none');
 
-  const links = new Uint32Array(level * 100_000);
   let streamCrc = 0;
   for (;;) {
     await fill(input);
@@ -49,11 +52,12 @@ async function* readStream(input: BitInput): AsyncGenerator<Uint8Array> {
     const expectedCrc = readWord(input);
     if (magic === END_MAGIC) {
       if (expectedCrc !== streamCrc) throw broken('its checksum is wrong');
-      input.count -= input.count % 8;
+      // What is left of the last byte is padding.
+      input.count = 0;
       return;
     }
     if (magic !== BLOCK_MAGIC) throw broken('a block does not begin as it should');
-    const block = readBlock(input, links);
+    const block = readBlock(input, links.subarray(0, level * LEVEL));
     const crc = yield* expand(block);
     if (crc !== expectedCrc) throw broken('the checksum of a block is wrong');
     streamCrc = ((streamCrc << 1) | (streamCrc >>> 31)) ^ crc;
@@ -156,7 +160,7 @@ function readCode(input: BitInput, size: number): Code {
   }
 
   const code = {
-    last: new Int32Array(LONGEST_CODE + 1).fill(-1),
+    last: new Int32Array(LONGEST_CODE + 1),
     offset: new Int32Array(LONGEST_CODE + 1),
     symbols: new Uint16Array(size),
   };
@@ -224,7 +228,7 @@ interface Expansion {
 
 /** Gives out a block in pieces, and at last the CRC of them all. */
 function* expand(block: Block): Generator<Uint8Array, number> {
-  const state: Expansion = { next: block.first, read: 0, byte: -1, equal: 0, copies: 0, crc: -1 };
+  const state: Expansion = { next: block.first, read: 0, byte: 0, equal: 0, copies: 0, crc: -1 };
   while (state.read < block.length || state.copies > 0) {
     const piece = new Uint8Array(PIECE);
     yield piece.subarray(0, expandInto(piece, block, state));
@@ -248,7 +252,7 @@ function expandInto(piece: Uint8Array, { links, length }: Block, state: Expansio
         equal = 0;
         continue;
       }
-      equal = value === byte && equal > 0 ? equal + 1 : 1;
+      equal = value === byte ? equal + 1 : 1;
       byte = value;
       copies = 1;
     }
@@ -296,7 +300,7 @@ async function fill(input: BitInput): Promise<void> {
 
 async function ended(input: BitInput): Promise<boolean> {
   await fill(input);
-  return input.count === 0 && input.position === input.window.length;
+  return input.position === input.window.length;
 }
 
 /** Reads up to 24 bits. */

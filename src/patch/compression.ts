@@ -115,9 +115,5 @@ async function* unxz(source: Bytes): AsyncGenerator<Uint8Array> {
 }
 
 function refused(why: string, cause?: unknown): LivepatchError {
-  return new LivepatchError(
-    'archive',
-    `the patch file was refused: ${why}`,
-    cause === undefined ? {} : { cause },
-  );
+  return new LivepatchError('archive', `the patch file was refused: ${why}`, { cause });
 }

@@ -23,6 +23,7 @@ const FIELD = {
 
 /** Pax records that would overrule the header: two readers could then see two archives. */
 const OVERRULING_PAX_RECORD = /^(path|linkpath|size|hdrcharset|GNU\.sparse\..*)$/;
+const REPACK = { hint: 'pack it with --format=ustar' };
 
 /**
  * Reads a tar archive of plain files and directories, in the ustar or GNU format; pax headers only as far as they
@@ -89,7 +90,7 @@ function plainType(type: string): TarEntry['type'] {
       throw refused('there is a device in it');
     case 'L':
     case 'K':
-      throw refused('a name in it is too long', 'pack it with --format=ustar');
+      throw refused('a name in it is too long', REPACK);
     default:
       throw refused('there is an entry of an unknown type in it');
   }
@@ -98,10 +99,10 @@ function plainType(type: string): TarEntry['type'] {
 /** Spaces stand in for the checksum in its own sum. */
 function verifyChecksum(header: Uint8Array): void {
   const [start, length] = FIELD.checksum;
-  let sum = 0;
-  for (let i = 0; i < BLOCK; i++) {
-    sum += i >= start && i < start + length ? 0x20 : (header[i] ?? 0);
-  }
+  const sum = header.reduce((total, byte, at) => {
+    const isOfChecksum = at >= start && at < start + length;
+    return total + (isOfChecksum ? 0x20 : byte);
+  }, 0);
   if (sum !== readOctal(header, FIELD.checksum)) throw refused('a header in it has a wrong checksum');
 }
 
@@ -127,21 +128,20 @@ function readName(header: Uint8Array): string {
 }
 
 function readText(header: Uint8Array, [start, length]: readonly [number, number]): string {
-  const [text = ''] = latin1(header.subarray(start, start + length)).split('\0');
-  return text;
+  return latin1(header.subarray(start, start + length)).replace(/\0.*/s, '');
 }
 
 /** Records of the form `<length> <key>=<value>\n`, the length counting the whole record in bytes. */
 function refuseOverrulingPax(body: Uint8Array): void {
   let rest = latin1(body);
   while (rest !== '') {
-    const [, digits = '', key = ''] = /^([1-9]\d{0,4}) ([^=\n]+)=/.exec(rest) ?? [];
+    const [, digits, key] = /^([1-9]\d*) ([^=\n]+)=/.exec(rest) ?? [];
     const length = Number(digits);
-    if (key === '' || length > rest.length || rest[length - 1] !== '\n') {
+    if (key === undefined || rest[length - 1] !== '\n') {
       throw refused('a pax header in it cannot be read');
     }
     if (OVERRULING_PAX_RECORD.test(key)) {
-      throw refused(`a pax header in it changes ${key}`, 'pack it with --format=ustar');
+      throw refused(`a pax header in it changes ${key}`, REPACK);
     }
     rest = rest.slice(length);
   }
@@ -197,10 +197,6 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
-function refused(why: string, hint?: string): LivepatchError {
-  return new LivepatchError(
-    'archive',
-    `the patch file was refused: ${why}`,
-    hint === undefined ? {} : { hint },
-  );
+function refused(why: string, advice?: { hint: string }): LivepatchError {
+  return new LivepatchError('archive', `the patch file was refused: ${why}`, advice);
 }

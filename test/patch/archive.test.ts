@@ -22,6 +22,11 @@ describe('readArchive', () => {
     expect(Buffer.from(files.module.content).toString()).toBe('module');
   });
 
+  test('takes metadata of 1 MiB', async () => {
+    const { metadata } = await read(inside('metadata.json', ' '.repeat(2 ** 20)), module);
+    expect(metadata).toHaveLength(2 ** 20);
+  });
+
   test.each<[string, Entry[], RegExp]>([
     ['nothing in it', [], /no metadata\.json/],
     ['no metadata', [directory, module], /no metadata\.json/],
@@ -53,6 +58,16 @@ describe('readArchive', () => {
     ['a file beside its directory', [metadata, { name: 'lkp_test.ko' }], /unknown directory/],
     ['a file named as its directory', [{ name: 'livepatch-6.8' }], /more than one directory/],
     ['an unknown directory', [{ name: 'patch/', type: '5' }], /unknown directory/],
+    [
+      'a directory whose name only ends as one',
+      [{ name: 'my-livepatch-1/', type: '5' }],
+      /unknown directory/,
+    ],
+    [
+      'a directory whose name only begins as one',
+      [{ name: 'livepatch-1,2/', type: '5' }],
+      /unknown directory/,
+    ],
     ['names from the current directory', [{ name: './livepatch-1/metadata.json' }], /unknown directory/],
     ['an absolute name', [{ name: '/livepatch-1/lkp_test.ko' }], /absolute/],
     ['a name that climbs', [{ name: 'livepatch-1/../../etc/cron.d/x.ko' }], /leads out/],
@@ -63,6 +78,7 @@ describe('readArchive', () => {
     ['a name that is not ASCII', [{ name: 'livepatch-1/\xe9.ko' }], /characters/],
     ['an empty name', [{ name: '' }], /characters/],
     ['a double slash', [{ name: 'livepatch-1//x.ko' }], /more than one directory/],
+    ['a double slash after its directory', [{ name: 'livepatch-1//', type: '5' }], /more than one directory/],
     ['metadata of 2 MiB', [{ ...metadata, size: '00010000000' }], /larger than 1048576 bytes/],
     ['a module of 1 GiB', [{ ...module, size: '10000000000' }], /larger than 805306368 bytes/],
   ])('refuses a patch file with %s', async (_, entries, message) => {

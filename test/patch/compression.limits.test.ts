@@ -7,7 +7,8 @@ import { pieces, toArray } from './make/tar.ts';
 // The real bounds are hundreds of mebibytes; here they are small enough to be walked into.
 vi.mock('../../src/limits.ts', async (original) => {
   const { LIMITS } = await original<typeof import('../../src/limits.ts')>();
-  return { LIMITS: { ...LIMITS, patch: { ...LIMITS.patch, archiveBytes: 20_000, unpackedBytes: 10_000 } } };
+  const small = { archiveBytes: 20_000, unpackedBytes: 10_000, unpackedFree: 1000, unpackedRatio: 2 };
+  return { LIMITS: { ...LIMITS, patch: { ...LIMITS.patch, ...small } } };
 });
 
 /** Bytes that do not compress. */
@@ -19,6 +20,25 @@ test('refuses what unpacks to more than the bound, though it is no bomb', async 
     () => toArray(unpack(pieces(gzipSync(noise(10_001))))),
     'archive',
     /unpacks to too much/,
+  );
+});
+
+test('refuses what unpacks to more than twice its size and what is free', async () => {
+  const zeros = (length: number) => gzipSync(Buffer.alloc(length));
+  const length = 1000 + 2 * zeros(1060).length;
+  expect(zeros(length)).toHaveLength(zeros(length + 1).length);
+  expect(Buffer.concat(await toArray(unpack(pieces(zeros(length)))))).toHaveLength(length);
+  await expectRefusal(() => toArray(unpack(pieces(zeros(length + 1)))), 'archive', /bomb/);
+});
+
+test('refuses what is larger than the bound, though it unpacks to nothing', async () => {
+  const nothing = gzipSync('');
+  const times = 20_000 / nothing.length;
+  expect(await toArray(unpack(pieces(Buffer.alloc(20_000, nothing))))).toEqual([]);
+  await expectRefusal(
+    () => toArray(unpack(pieces(Buffer.alloc((times + 1) * nothing.length, nothing)))),
+    'archive',
+    /too large/,
   );
 });
 

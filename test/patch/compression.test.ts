@@ -93,6 +93,25 @@ describe('unpack', () => {
     await expectRefusal(() => collect(pieces(bytes)), 'archive', /not compressed with/);
   });
 
+  test('refuses by the first six bytes, whatever comes after them', async () => {
+    async function* dying() {
+      yield Buffer.from('hello,');
+      throw new Error('the line went dead');
+    }
+    await expectRefusal(() => collect(dying()), 'archive', /not compressed with/);
+  });
+
+  test('keeps the error of a decompressor', async () => {
+    const broken = collect(pieces(gzipSync('text').subarray(0, -1)));
+    await expect(broken).rejects.toMatchObject({ cause: { code: 'Z_BUF_ERROR' } });
+  });
+
+  test('reads a source that cannot be let go', async () => {
+    const source = pieces(gzipSync('text'));
+    const plain = { [Symbol.asyncIterator]: () => ({ next: () => source.next() }) };
+    expect((await collect(plain)).toString()).toBe('text');
+  });
+
   test('refuses zstd that wants a window larger than a decoder must offer', async () => {
     const params = { [constants.ZSTD_c_windowLog]: 27, [constants.ZSTD_c_contentSizeFlag]: 0 };
     const packed = zstdCompressSync(Buffer.alloc(2 ** 24, TEXT), { params });

@@ -43,6 +43,16 @@ describe('what an earlier boot owes', () => {
       [ping('rebooted'), ping('rebooted', { version: '122.1' })],
     ],
     [
+      'is told apart by kernel',
+      [owed(ping('before'), 'before'), owed(ping('before', { kernel: '6.1.0-57-amd64' }), 'before')],
+      [ping('rebooted'), ping('rebooted', { kernel: '6.1.0-57-amd64' })],
+    ],
+    [
+      'is a reboot besides an error with the same patch',
+      [owed(ping('error', { code: 'transition' }), 'before'), owed(ping('before'), 'before')],
+      [ping('error', { code: 'transition' }), ping('rebooted')],
+    ],
+    [
       'stays an error if it was one, whatever the clock says now',
       [owed(ping('error', { code: 'signature' }), 'before', at(59))],
       [ping('error', { code: 'signature' })],

@@ -69,6 +69,39 @@ describe('readTar', () => {
   test('skips pax headers that change nothing that counts', async () => {
     expect(await read(tar(pax('20 mtime=1761998400\n'), file))).toEqual([['d/f', 'file', 'body']]);
     expect(await read(tar(pax('17 comment=hello\n', 'g'), file))).toHaveLength(1);
+    expect(await read(tar(pax('5 a=\n15 xpath=a/b/c\n15 pathx=a/b/c\n'), file))).toHaveLength(1);
+    expect(await read(tar(pax(`4096 comment=${'x'.repeat(4082)}\n`), file))).toHaveLength(1);
+  });
+
+  test.each([
+    ['a GNU long name', tar({ name: '././@LongLink', type: 'L', body: 'd/long' })],
+    ['a pax header that changes the path', tar(pax('14 path=a/b/c\n'))],
+  ])('says what helps against %s', async (_, bytes) => {
+    await expect(read(bytes)).rejects.toMatchObject({ hint: expect.stringContaining('--format=ustar') });
+  });
+
+  test('lets the source go when it refuses', async () => {
+    let released = false;
+    async function* endless() {
+      try {
+        for (;;) yield Buffer.alloc(512, 'x');
+      } finally {
+        released = true;
+      }
+    }
+    await expectRefusal(() => readTar(endless(), () => new Uint8Array()), 'archive', /number in it/);
+    expect(released).toBe(true);
+  });
+
+  test('reads a source that cannot be let go', async () => {
+    const source = pieces(END);
+    const plain = { [Symbol.asyncIterator]: () => ({ next: () => source.next() }) };
+    await expect(readTar(plain, () => new Uint8Array())).resolves.toBeUndefined();
+  });
+
+  test('refuses what comes after its end in another piece', async () => {
+    const more = Buffer.concat([tar(file), Buffer.alloc(512), Buffer.alloc(512, 'x')]);
+    await expectRefusal(() => read(more, 512), 'archive', /after its end/);
   });
 
   test.each<[string, Buffer, RegExp]>([
@@ -97,7 +130,7 @@ describe('readTar', () => {
     ['a GNU long link', tar({ name: '././@LongLink', type: 'K', body: 'd/long' }, file), /too long/],
     ['a directory with a body', tar({ name: 'd/', type: '5', body: 'x' }), /directory in it has a body/],
     ['a wrong checksum', tar({ ...file, checksum: 1 }), /wrong checksum/],
-    ['a size that is no number', tar({ ...file, size: '0000000000x' }), /number in it/],
+    ['a size that is no number', tar({ name: 'd/f', size: '0000000000x' }), /number in it/],
     ['an empty size', tar({ ...file, size: '' }), /number in it/],
     ['a size below zero', tar({ ...file, size: '-0000000004' }), /number in it/],
     [
@@ -112,6 +145,11 @@ describe('readTar', () => {
     ['a pax header that changes the size', tar(pax('10 size=1\n'), file), /changes size/],
     ['a pax header that changes a link', tar(pax('14 linkpath=a\n'), file), /changes linkpath/],
     [
+      'a pax header that changes how names are read',
+      tar(pax('18 hdrcharset=BIN\n'), file),
+      /changes hdrchar/,
+    ],
+    [
       'a pax header for a sparse file',
       tar(pax('22 GNU.sparse.major=1\n'), file),
       /changes GNU\.sparse\.major/,
@@ -120,6 +158,10 @@ describe('readTar', () => {
     ['a pax header with a wrong length', tar(pax('99 mtime=1\n'), file), /cannot be read/],
     ['a pax header with a short length', tar(pax('5 mtime=1\n'), file), /cannot be read/],
     ['a pax header without a length', tar(pax('mtime=1\n'), file), /cannot be read/],
+    ['a pax header with something before its length', tar(pax('x11 aaaa=b\n'), file), /cannot be read/],
+    ['a pax header that says one byte less', tar(pax('10 mtime=1\n'), file), /cannot be read/],
+    ['a pax header that says one byte more', tar(pax('12 mtime=1\n'), file), /cannot be read/],
+    ['a pax header without a newline', tar(pax('10 mtime=1'), file), /cannot be read/],
     ['a pax header of 5 KiB', tar(pax('x'.repeat(5000)), file), /pax header in it is too large/],
     [
       'a pax header of 8 GiB',
