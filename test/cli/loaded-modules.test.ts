@@ -59,7 +59,14 @@ describe('what a command loads, as built', () => {
     const loaded = runLoaded(['help'], { enabled: false });
 
     expect(loaded.exitCode).toBe(0);
-    expect(loaded.files).toEqual(['commands.ts', 'core-file.ts', 'errors.ts', 'main.ts', 'snapctl.ts']);
+    expect(loaded.files).toEqual([
+      'commands.ts',
+      'core-file.ts',
+      'errors.ts',
+      'limits.ts',
+      'main.ts',
+      'snapctl.ts',
+    ]);
     // Node's own `tty`, which tells whether there are colours, brings `net` along.
     const heavy = [NETWORK, CRYPTO, PROCESSES];
     expect(loaded.builtins.filter((name) => heavy.some((kind) => kind.test(name)))).toEqual(['net']);
