@@ -67,6 +67,17 @@ describe('what is due', () => {
     ],
     ['the patch that is disabled', { ...inKernel, livePatches: [{ ...holds, enabled: false }] }, 'apply 1'],
     ['the patch in transition', { ...inKernel, livePatches: [{ ...holds, inTransition: true }] }, 'apply 1'],
+    [
+      'the patch that nobody watched to the end, for that run was killed',
+      { ...inKernel, locks: [lock({ bootId: 'now', attempt: 2 })] },
+      'apply 2',
+    ],
+    [
+      'the patch that stands, beside another that nobody watched to the end',
+      { ...inKernel, locks: [lock({ module: 'lkp_x_122', version: '122.1', bootId: 'now' })] },
+      'already-applied',
+    ],
+    ['the patch that stands, after a crash', { ...inKernel, locks: [lock()] }, 'already-applied'],
     ['a newer one', { ...inKernel, candidate: newer }, 'apply 1'],
 
     ['an older one', { ...inKernel, candidate: older }, 'rollback'],

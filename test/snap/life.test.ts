@@ -154,10 +154,18 @@ describe('the life of the snap', () => {
   });
 
   it('leaves no core, neither in a file nor for a collector', async () => {
-    const limit = await output(`sleep 300 | ${NAME} config dial-timeout=@stdin &
-      until pid=$(pgrep -f '[c]anonical-livepatch.js config'); do sleep 0.1; done
-      grep 'Max core file size' /proc/$pid/limits
-      pkill sleep`);
+    const limit = await output(`mkfifo /tmp/answer
+      ${NAME} config dial-timeout=@stdin </tmp/answer &
+      exec 3>/tmp/answer
+      until [ -n "$process" ]; do
+        for one in /proc/[0-9]*; do
+          if tr '\\0' ' ' <$one/cmdline 2>&1 | grep -q '[c]anonical-livepatch.js config'; then process=$one; fi
+        done
+      done
+      grep 'Max core file size' $process/limits
+      echo 30s >&3
+      exec 3>&-
+      wait`);
     expect(limit).toMatch(/^Max core file size +1 +1 +bytes/);
   });
 
