@@ -159,7 +159,7 @@ describe('the life of the snap', () => {
       exec 3>/tmp/answer
       until [ -n "$process" ]; do
         for one in /proc/[0-9]*; do
-          if tr '\\0' ' ' <$one/cmdline 2>&1 | grep -q '[c]anonical-livepatch.js config'; then process=$one; fi
+          if tr '\\0' ' ' <$one/cmdline 2>&1 | grep -q '^[^ ]*/node [^ ]*canonical-livepatch.js config'; then process=$one; fi
         done
       done
       grep 'Max core file size' $process/limits
