@@ -14,7 +14,7 @@ import type { Run, World } from './world.ts';
  * Takes pings to the server in the background, in their order. Disposing of it waits for the last, within
  * `LIMITS.network.pingsTime` and one ping more.
  */
-export interface Mailbox extends AsyncDisposable {
+interface Mailbox extends AsyncDisposable {
   post(ping: Ping): void;
 }
 

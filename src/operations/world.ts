@@ -1,8 +1,7 @@
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Server } from '../remote/server.ts';
 import type { Store } from '../store/store.ts';
-import type { Config, Machine, Mode } from '../types.ts';
-import type { Mailbox } from './pings.ts';
+import type { Config, Machine, Mode, Ping } from '../types.ts';
 
 /** All that an operation needs from outside. Tests hand in fakes that pass the same contract tests. */
 export interface World {
@@ -36,5 +35,5 @@ export interface Run extends World {
   /** Try again what is blocked on this machine. */
   retryBlocked: boolean;
   /** Where pings go; undefined when the server has not been reached in this run. */
-  mailbox?: Mailbox;
+  mailbox?: { post(ping: Ping): void };
 }
