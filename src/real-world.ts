@@ -3,7 +3,7 @@ import { linuxKernel } from './kernel/kernel.ts';
 import type { World } from './operations/world.ts';
 import { openStore } from './store/store.ts';
 import type { LogLevel } from './types.ts';
-import { isJournal, openVoice } from './voice.ts';
+import { isJournal, openVoice, PRIORITY } from './voice.ts';
 
 /** The world outside, as it really is: this kernel, this disk, this clock, the configured server. */
 export function realWorld(clientVersion: string): World {
@@ -34,7 +34,7 @@ export const voice = openVoice({
   write: (text) => stderr.write(text),
   columns: stderr.isTTY && env.TERM !== 'dumb' ? stderr.columns : undefined,
   journal,
-  level: () => logLevel(),
+  says: (level) => (!unattended && level !== 'debug') || PRIORITY[level] <= PRIORITY[logLevel()],
   clock: () => performance.now(),
 });
 

@@ -73,6 +73,7 @@ export const AdviceSchema = v.object({
   tier: text(64),
   offer: v.optional(OfferSchema),
   blocklist: v.optional(BlocklistSchema),
+  cves: v.optional(hex(64)),
 }) satisfies v.GenericSchema<unknown, Advice>;
 
 /** What a server knows of newer kernel packages. */

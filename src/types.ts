@@ -94,6 +94,8 @@ export interface Advice {
   /** Absent when there is nothing to apply. */
   offer?: Offer | undefined;
   blocklist?: Blocklist | undefined;
+  /** The digest of the CVE data for this kernel; absent when the server has none. */
+  cves?: string | undefined;
 }
 
 /** One answer to a check-in. The number and the time betray a replayed answer; no advice means "as before". */

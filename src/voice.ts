@@ -22,14 +22,14 @@ export interface VoiceOptions {
   columns: number | undefined;
   /** Lines go to the journal, which reads priorities (sd-daemon(3)). */
   journal: boolean;
-  /** What is less than this is not said. */
-  level(): LogLevel;
+  /** Whether what is of this level is said at all. */
+  says(level: LogLevel): boolean;
   /** Milliseconds of a clock that only goes forward. */
   clock(): number;
 }
 
 /** From syslog(3), as the journal reads them. */
-const PRIORITY: Record<LogLevel, number> = { error: 3, warning: 4, notice: 5, info: 6, debug: 7 };
+export const PRIORITY: Record<LogLevel, number> = { error: 3, warning: 4, notice: 5, info: 6, debug: 7 };
 
 /** Below this a bar says less than the numbers beside it. */
 const NARROW = 60;
@@ -55,7 +55,7 @@ export function openVoice(options: VoiceOptions): Voice {
   };
   const log: Voice['log'] = (level, text) => {
     end();
-    if (PRIORITY[level] > PRIORITY[options.level()]) return;
+    if (!options.says(level)) return;
     const prefix = journal ? `<${PRIORITY[level]}>` : '';
     // One record of the journal is one line; every line needs the priority.
     write(`${text.trimEnd().replaceAll(/^/gm, prefix)}\n`);

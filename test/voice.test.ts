@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { LogLevel } from '../src/types.ts';
-import { isJournal, openVoice, type VoiceOptions } from '../src/voice.ts';
+import { isJournal, openVoice, PRIORITY, type VoiceOptions } from '../src/voice.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 /** A voice, what it wrote, and a clock that is set by hand. */
@@ -13,7 +13,7 @@ function heard(options: Partial<VoiceOptions> & { logLevel?: LogLevel } = {}) {
     write: (text) => written.push(text),
     columns: undefined,
     journal: false,
-    level: () => options.logLevel ?? 'info',
+    says: (level) => PRIORITY[level] <= PRIORITY[options.logLevel ?? 'info'],
     clock: () => time.now,
     ...options,
   });

@@ -10,7 +10,7 @@ import type { Run } from './world.ts';
 
 /**
  * Brings the running kernel up to date: check in, decide, obtain, apply, record. On the way the server is told how the
- * patch fares, and at last it is asked for CVE data; neither can hold anything up.
+ * patch fares, and at last it is asked for CVE data that has changed; neither can hold anything up.
  * @throws LivepatchError when a step fails; why is remembered for `status`, and the kernel is as it was before.
  */
 export async function update(run: Run, token: Secret): Promise<Outcome> {
@@ -18,7 +18,7 @@ export async function update(run: Run, token: Secret): Promise<Outcome> {
   const remembered: Remembered = await checkIn(run, server, token, run.machine, run.config);
   await using mailbox = openMailbox(run, server);
   tellOwed(run, mailbox);
-  const { blocklist, offer } = remembered.advice ?? {};
+  const { blocklist, cves, offer } = remembered.advice ?? {};
   try {
     // Without an offer, what this kernel had before stays due, or stays held back and why.
     const prospect = offer
@@ -26,6 +26,6 @@ export async function update(run: Run, token: Secret): Promise<Outcome> {
       : await onDisk(run, remembered);
     return await carryOut({ ...run, mailbox }, remembered, prospect);
   } finally {
-    await updateCves(run, server, token);
+    await updateCves(run, server, token, cves);
   }
 }

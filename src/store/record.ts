@@ -93,12 +93,22 @@ export function recordFile(paths: Paths): RecordFile {
     },
     write(remembered) {
       const text = `${JSON.stringify({ schema: SCHEMA, ...remembered }, null, 2)}\n`;
+      // A run with nothing new would write the same twice, and wait for the disk each time.
+      if ([paths.record, paths.published].every((path) => isWritten(path, text))) return;
       writeAtomic(paths.record, text);
       // For `status` of those who are not root. The record holds no secret by its type; the token has its own file.
       writeAtomic(paths.published, text, PUBLIC);
       if (remembered.lastCheck !== undefined) writeAtomic(paths.lastCheck, `${remembered.lastCheck.at}\n`);
     },
   };
+}
+
+function isWritten(path: string, text: string): boolean {
+  try {
+    return readIfThere(path) === text;
+  } catch {
+    return false;
+  }
 }
 
 function isUnderstood(text: string): boolean {

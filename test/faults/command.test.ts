@@ -66,7 +66,7 @@ async function startMachine() {
     misbehave(path: RegExp, handler: Handler): void {
       faults.push({ path, handler });
     },
-    /** Offers a patch file at an address. */
+    /** Offers a patch file at an address, and CVE data. */
     offer(url = '/v1/patches/some'): void {
       faults.push({
         path: UPDATES,
@@ -86,6 +86,7 @@ async function startMachine() {
                 releasedAt: '2026-01-10T12:00:00Z',
                 fixes: [],
               },
+              cves: 'b'.repeat(64),
             }),
           ),
       });

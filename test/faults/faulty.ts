@@ -10,6 +10,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import type { Surroundings } from '../../src/remote/surroundings.ts';
+import { MACHINE } from '../fakes/kernel.ts';
 import { startScene } from '../operations/scene.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -41,6 +42,8 @@ export async function startFaultySite(options: { tls?: boolean } = {}) {
   });
   const { machineToken } = await enable(scene.world, scene.authToken);
   scene.publish('121.1');
+  const cves = { timestamp: '2026-11-20T08:00:00Z', kernelPackageFixes: ['CVE-2026-0002'] };
+  scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, cves);
   const payloads = () => readdirSync(join(scene.common, 'patches'));
 
   return {

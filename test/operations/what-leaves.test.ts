@@ -7,6 +7,7 @@ import { doctor } from '../../src/operations/doctor.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { CheckIn, PingRequest, RegisterRequest } from '../../src/remote/messages.ts';
+import { MACHINE } from '../fakes/kernel.ts';
 import { startScene } from './scene.ts';
 
 const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
@@ -79,6 +80,8 @@ it('nothing else is sent: neither a field, nor a header, nor a query', async () 
     },
   });
   scene.publish('121.1');
+  const cves = { timestamp: '2026-11-20T08:00:00Z', kernelPackageFixes: ['CVE-2026-0002'] };
+  scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, cves);
   await enable(scene.world, scene.authToken);
   await refresh(scene.world);
   await doctor(scene.world);

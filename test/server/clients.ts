@@ -11,7 +11,7 @@ import {
   SCHEMA,
   SERIAL_HEADER,
 } from '../../src/remote/messages.ts';
-import type { Advice } from '../../src/types.ts';
+import type { Advice, Architecture } from '../../src/types.ts';
 import type { Database, StoredMachine } from './database.ts';
 import { authenticate, bearerToken, type Call, Refusal, type Reply, readBody } from './http.ts';
 
@@ -64,12 +64,18 @@ export function cves(call: Call): Reply {
   const { report } = authenticateOwner(call);
   if (report === null) return { status: 204 };
   const { architecture, kernel } = v.parse(CheckIn, JSON.parse(report));
-  const data = call.database.kernelPackageFixes(kernel, architecture);
+  const data = cveData(call.database, kernel, architecture);
   if (data === undefined) return { status: 204 };
-  const body = { schema: SCHEMA, ...data } satisfies v.InferInput<typeof CvesAnswer>;
-  const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('hex')}"`;
+  const etag = `"${data.digest}"`;
   if (call.request.headers['if-none-match'] === etag) return { status: 304, headers: { etag } };
-  return { status: 200, headers: { etag }, body };
+  return { status: 200, headers: { etag }, body: data.body };
+}
+
+function cveData(database: Database, kernel: string, architecture: Architecture) {
+  const data = database.kernelPackageFixes(kernel, architecture);
+  if (data === undefined) return undefined;
+  const body = { schema: SCHEMA, ...data } satisfies v.InferInput<typeof CvesAnswer>;
+  return { body, digest: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
 }
 
 /** `DELETE /v1/client/<machine-id>`: the machine and its token are forgotten. */
@@ -109,6 +115,7 @@ function advise(database: Database, { tier }: StoredMachine, { kernel, architect
       fixes: patch.fixes,
     },
     blocklist: database.blocklist(kernel, architecture),
+    cves: cveData(database, kernel, architecture)?.digest,
   };
 }
 
