@@ -21,7 +21,7 @@ export async function obtain(
   // Before the download: without a pinned certificate nothing could be accepted anyway.
   await trustAnchors(run.store, run.config);
   // A payload that failed to apply, or was applied before the last boot, need not cross the network again.
-  if (!(await payloads.holds(offer.sha256))) {
+  if (!payloads.holds(offer.sha256)) {
     run.progress(`downloading patch ${offer.version} (${offer.size} bytes)`);
     await payloads.receive(offer.sha256, counted(run, offer, server.download(offer, token)));
   }

@@ -43,8 +43,8 @@ export function modinfoSection(strings: string[]): Buffer {
 }
 
 /** As a linker writes it: sizes, type NT_GNU_BUILD_ID, "GNU", a digest of what goes into the module. */
-function buildIdNote(parts: ModuleParts): Buffer {
-  const digest = createHash('sha1').update(JSON.stringify(parts)).digest();
+function buildIdNote({ filler = Buffer.alloc(0), ...parts }: ModuleParts): Buffer {
+  const digest = createHash('sha1').update(JSON.stringify(parts)).update(filler).digest();
   const header = Buffer.alloc(16);
   header.writeUInt32LE(4, 0);
   header.writeUInt32LE(digest.length, 4);
