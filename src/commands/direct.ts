@@ -17,9 +17,10 @@ export abstract class DirectCommand extends Command {
     return this._run();
   }
 
-  /** To stdout, as fits whatever stands there. */
+  /** To stdout, as fits whatever stands there. Not by oclif's `log`, which loads spinners and colours for it. */
   protected print(text: string): void {
-    this.log('%s', fitted(text, { isTerminal: process.stdout.isTTY === true, env: process.env }));
+    const { env, stdout } = process;
+    stdout.write(`${fitted(text, { isTerminal: stdout.isTTY === true, env })}\n`);
   }
 
   /** @throws LivepatchError `no-permission` */
