@@ -39,7 +39,7 @@ Asks nobody, waits for nothing, and needs no root, so that it can run at every l
 
   async run(): Promise<void> {
     const { flags } = await this.parse(KernelUpgradeRequired);
-    const document = status(quickWorld(this.config.version));
+    const document = status(quickWorld(this.config.version), { showCves: false });
     if (document.recordError !== undefined) throw new LivepatchError('storage', document.recordError);
     const { answer, reason } = kernelUpgrade(document);
     const sentence = `kernel ${document.kernel}: ${reason}`;

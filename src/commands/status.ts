@@ -41,14 +41,15 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     if (showSecrets) this.requireRoot();
     const world = quickWorld(this.config.version);
     await world.kernel.requirePlugs();
-    const document = status(world, { showSecrets });
+    const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
+    const format = flags.format ?? plain;
+    const document = status(world, { showSecrets, showCves: format === 'json' });
     const warnings = [...document.warnings, document.recordError ?? []].flat();
     if (warnings.length > 0) {
       const { warn } = await import('../real-world.ts');
       for (const warning of warnings) warn(warning);
     }
-    const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
-    this.print(await render(document, flags.format ?? plain, flags));
+    this.print(await render(document, format, flags));
   }
 }
 

@@ -8,9 +8,10 @@ import type { QuickWorld } from './world.ts';
 /**
  * What is known of this machine, without asking anybody. Works for those who are not root; never waits.
  * @param options.showSecrets with the machine token, which only root can read.
+ * @param options.showCves with the CVE data; who does not print it need not read a file of up to a mebibyte.
  * @throws LivepatchError `not-enabled`, and with `showSecrets` `storage`
  */
-export function status(world: QuickWorld, options: { showSecrets?: boolean } = {}): StatusDocument {
+export function status(world: QuickWorld, { showSecrets = false, showCves = true } = {}): StatusDocument {
   const { kernel, store } = world;
   if (!store.token.exists()) throw notEnabled();
   const { recordError, remembered } = recall(world);
@@ -21,9 +22,9 @@ export function status(world: QuickWorld, options: { showSecrets?: boolean } = {
     remembered,
     others: othersThan(remembered.patch?.module, world),
     recordError,
-    cves: store.cves.read(),
-    installedKernels: kernel.installed(),
-    machineToken: options.showSecrets ? store.token.read() : undefined,
+    cves: showCves ? store.cves.read() : undefined,
+    installedKernels: showCves ? kernel.installed() : [],
+    machineToken: showSecrets ? store.token.read() : undefined,
     now: world.now(),
   });
 }
