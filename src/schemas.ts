@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { type ErrorCode, EXIT_STATUS } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import type { Advice, CveData, Ping } from './types.ts';
+import type { Advice, CveData, PatchState, Ping, Support } from './types.ts';
 
 /**
  * The schemas of the nouns in types.ts, for wherever they are read: from the network, from a patch file, from disk.
@@ -48,7 +48,18 @@ export const SupportName = v.picklist([
   'kernel-end-of-life',
   'unsupported',
   'unknown',
-]);
+] satisfies Support[]);
+
+export const PatchStateName = v.picklist([
+  'unapplied',
+  'applying',
+  'applied',
+  'applied-with-bug',
+  'apply-failed',
+  'nothing-to-apply',
+  'kernel-upgrade-required',
+  'unknown',
+] satisfies PatchState[]);
 
 /** What a server says may be applied: not yet fetched. */
 const OfferSchema = v.object({

@@ -6,13 +6,14 @@ import {
   count,
   hex,
   KernelVersion,
+  PatchStateName,
   PingSchema,
   SupportName,
   Time,
   text,
   Version,
 } from '../schemas.ts';
-import type { Machine, PatchState } from '../types.ts';
+import type { Machine } from '../types.ts';
 
 /**
  * The wire protocol's bodies, one schema each, shared by the client and the reference server: unknown fields are
@@ -47,16 +48,7 @@ export const CheckIn = v.object({
   patch: v.optional(
     v.object({
       version: Version,
-      state: v.picklist([
-        'unapplied',
-        'applying',
-        'applied',
-        'applied-with-bug',
-        'apply-failed',
-        'nothing-to-apply',
-        'kernel-upgrade-required',
-        'unknown',
-      ] satisfies PatchState[]),
+      state: PatchStateName,
     }),
   ),
   lastCheck: v.optional(Time),

@@ -1,4 +1,4 @@
-import type { PatchState, Support } from '../types.ts';
+import { PatchStateName, SupportName } from '../schemas.ts';
 import type { StatusDocument } from './document.ts';
 
 /**
@@ -12,10 +12,10 @@ export function renderPrometheus(document: StatusDocument): string {
       [{ client_version: clientVersion, kernel, architecture, patch_version: version, tier: tier ?? '' }, 1],
     ]),
     metric('patch_state', 'How far patching got on the running kernel: 1 for the state it is in.', [
-      ...oneHot('state', PATCH_STATES, document.patchState),
+      ...oneHot('state', PatchStateName.options, document.patchState),
     ]),
     metric('kernel_support', 'Whether the running kernel is covered: 1 for what holds.', [
-      ...oneHot('support', SUPPORT, document.support),
+      ...oneHot('support', SupportName.options, document.support),
     ]),
     metric('last_check_success', 'Whether the last check-in with the server succeeded.', [
       ...(document.lastCheck === undefined ? [] : [number(document.checkError === undefined)]),
@@ -45,25 +45,6 @@ export function renderPrometheus(document: StatusDocument): string {
 }
 
 type Sample = [labels: Record<string, string>, value: number];
-
-const PATCH_STATES = [
-  'unapplied',
-  'applying',
-  'applied',
-  'applied-with-bug',
-  'apply-failed',
-  'nothing-to-apply',
-  'kernel-upgrade-required',
-  'unknown',
-] as const satisfies PatchState[];
-
-const SUPPORT = [
-  'supported',
-  'kernel-upgrade-required',
-  'kernel-end-of-life',
-  'unsupported',
-  'unknown',
-] as const satisfies Support[];
 
 function metric(name: string, help: string, samples: Sample[]): string[] {
   if (samples.length === 0) return [];
