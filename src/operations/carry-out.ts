@@ -2,7 +2,7 @@ import { LivepatchError, messageOf } from '../errors.ts';
 import type { KernelLog } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
 import { sameCode } from '../patch/life-cycle.ts';
-import { type Candidate, decide, hold } from '../patch/policy.ts';
+import { type Candidate, decide, hold, takenBack } from '../patch/policy.ts';
 import type { AppliedPatch, CrashLock, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, retire, watch } from './apply.ts';
 import { noteFailure } from './note.ts';
@@ -96,7 +96,7 @@ async function putBack(
   before: AppliedPatch,
   log: KernelLog,
 ): Promise<void> {
-  if (advice?.blocklist?.patches?.includes(before.version)) return;
+  if (takenBack(before.version, advice?.blocklist) !== undefined) return;
   run.progress(`putting patch ${before.version} back`);
   try {
     const patch = await openPayload(run, run.machine, run.config, before.sha256, advice?.blocklist);

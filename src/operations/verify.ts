@@ -1,6 +1,7 @@
 import { during, LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Examination } from '../patch/examine.ts';
+import { takenBack } from '../patch/policy.ts';
 import type { Trust } from '../patch/trust.ts';
 import type { Verification } from '../report/verification.ts';
 import { openGivenFile, readGivenCertificates } from '../store/given-files.ts';
@@ -26,7 +27,7 @@ export async function* verify(
   { keys, allowSha256 }: VerifyOptions,
 ): AsyncGenerator<Verification> {
   const anchors = keys === undefined ? await pinnedAnchors(world) : await givenAnchors(keys);
-  const { blocklist, kernel } = takenBack(world);
+  const { blocklist, kernel } = lastBlocklist(world);
   const trust: Trust = { anchors, allowSha256, revoked: revokedBy(blocklist) };
   for (const file of files) {
     const examination = await examineFile(file, trust);
@@ -36,7 +37,7 @@ export async function* verify(
 }
 
 /** The blocklist that the server last told this machine, and the kernel that its versions are about. */
-function takenBack({ store, warn }: World): {
+function lastBlocklist({ store, warn }: World): {
   blocklist?: Blocklist | undefined;
   kernel?: string | undefined;
 } {
@@ -57,8 +58,8 @@ function objection(
   kernel: string | undefined,
 ): LivepatchError | undefined {
   if (metadata === undefined || metadata.kernel !== kernel) return undefined;
-  if (!blocklist?.patches?.includes(metadata.version)) return undefined;
-  return new LivepatchError('signature', `the server has taken patch ${metadata.version} back`);
+  const message = takenBack(metadata.version, blocklist);
+  return message === undefined ? undefined : new LivepatchError('signature', message);
 }
 
 /** Anybody may verify, but only root can read the configuration. */

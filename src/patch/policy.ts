@@ -72,9 +72,14 @@ function stands({ version }: Candidate, { applied, livePatches, locks, machine }
   return inKernel && applied.version === version;
 }
 
+/** What the server says against a version, as of its blocklist; undefined when nothing. */
+export function takenBack(version: string, blocklist: Blocklist | undefined): string | undefined {
+  return blocklist?.patches?.includes(version) ? `the server has taken patch ${version} back` : undefined;
+}
+
 function blocklisted({ version }: Candidate, { blocklist }: Situation): ReturnType<Rule> {
-  if (!blocklist?.patches?.includes(version)) return undefined;
-  return ['blocklisted', `the server has taken patch ${version} back`];
+  const message = takenBack(version, blocklist);
+  return message === undefined ? undefined : ['blocklisted', message];
 }
 
 /**
@@ -87,7 +92,7 @@ function rollback(
 ): ReturnType<Rule> {
   if (applied === undefined || applied.kernel !== machine.kernel) return undefined;
   if (compareVersions(version, applied.version) >= 0) return undefined;
-  if (overTls && blocklist?.patches?.includes(applied.version)) return undefined;
+  if (overTls && takenBack(applied.version, blocklist) !== undefined) return undefined;
   return ['rollback', `patch ${version} is older than ${applied.version}, which was applied to this kernel`];
 }
 
