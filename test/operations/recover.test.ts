@@ -1,13 +1,11 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { disable } from '../../src/operations/disable.ts';
-import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { status } from '../../src/operations/status.ts';
-import { Secret } from '../../src/secret.ts';
-import { type Sandbox, startSandbox } from './sandbox.ts';
+import { type Sandbox, startPatchedSandbox } from './sandbox.ts';
 
 const MODULE = 'lkp_Debian_6_1_0_56_amd64_121';
 const HALF = '{"schema": 1, "patch": {"version": "12';
@@ -15,10 +13,7 @@ const HALF = '{"schema": 1, "patch": {"version": "12';
 let sandbox: Sandbox;
 let record: string;
 beforeEach(async () => {
-  sandbox = startSandbox();
-  onTestFinished(() => sandbox[Symbol.dispose]());
-  sandbox.server.publish('121.1');
-  await enable(sandbox.world, new Secret('an-auth-token'));
+  sandbox = await startPatchedSandbox();
   record = join(sandbox.data, 'record.json');
 });
 

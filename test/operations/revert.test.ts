@@ -1,17 +1,12 @@
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { enable } from '../../src/operations/enable.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { status } from '../../src/operations/status.ts';
-import { Secret } from '../../src/secret.ts';
-import { type Sandbox, startSandbox } from './sandbox.ts';
+import { type Sandbox, startPatchedSandbox } from './sandbox.ts';
 
 let sandbox: Sandbox;
 beforeEach(async () => {
-  sandbox = startSandbox();
-  onTestFinished(() => sandbox[Symbol.dispose]());
-  sandbox.server.publish('121.1');
-  await enable(sandbox.world, new Secret('an-auth-token'));
+  sandbox = await startPatchedSandbox();
 });
 
 describe('revert', () => {

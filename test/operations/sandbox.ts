@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { LivepatchError } from '../../src/errors.ts';
+import { enable } from '../../src/operations/enable.ts';
 import type { World } from '../../src/operations/world.ts';
 import { readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
@@ -199,6 +201,15 @@ export function startSandbox(): Sandbox {
       return died;
     },
   };
+}
+
+/** One whose machine is enabled and has patch 121.1 in its kernel; gone when the running test is over. */
+export async function startPatchedSandbox(): Promise<Sandbox> {
+  const sandbox = startSandbox();
+  onTestFinished(() => sandbox[Symbol.dispose]());
+  sandbox.server.publish('121.1');
+  await enable(sandbox.world, new Secret('an-auth-token'));
+  return sandbox;
 }
 
 function recordOf(store: Store) {
