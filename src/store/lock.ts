@@ -33,9 +33,12 @@ export async function takeRunLock(
   }
 }
 
-/** Every refresh passes here: bare Node, for execa takes longer to load than flock to run. */
+/**
+ * Every refresh passes here: bare Node, for execa takes longer to load than flock to run, and loaded here, for who only
+ * reads the store spawns nothing.
+ */
 async function flock(fd: number, seconds: number): Promise<{ exitCode: number | null; stderr: string }> {
-  const { spawn } = await import('node:child_process');
+  const { spawn } = process.getBuiltinModule('node:child_process');
   const child = spawn('flock', ['--exclusive', '--timeout', String(seconds), '0'], {
     stdio: [fd, 'ignore', 'pipe'],
   });

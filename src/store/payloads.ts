@@ -5,12 +5,12 @@ import {
   createReadStream,
   existsSync,
   openSync,
+  promises,
   readdirSync,
   readSync,
   renameSync,
   rmSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno, LivepatchError } from '../errors.ts';
 import {
@@ -62,7 +62,7 @@ export function payloads(directory: string): Payloads {
       try {
         rmSync(partial, { force: true });
         {
-          await using file = await open(partial, 'wx', PRIVATE);
+          await using file = await promises.open(partial, 'wx', PRIVATE);
           await file.writeFile(bytes);
           await file.sync();
         }
