@@ -43,7 +43,7 @@ export function runLoaded(words: string[], { enabled }: { enabled: boolean }): L
   );
   closeSync(out);
   const { builtins, chunks } = JSON.parse(readFileSync(list, 'utf8')) as Record<string, string[]>;
-  const sources = (chunks ?? []).filter((path) => path.startsWith(join(root, 'dist'))).flatMap(sourcesOf);
+  const sources = (chunks ?? []).flatMap(sourcesOf);
   return {
     exitCode: status,
     builtins: builtins ?? [],
@@ -57,8 +57,8 @@ const OURS = /^\.\.\/src\/(.+)$/;
 
 function sourcesOf(chunk: string): string[] {
   // The bundler's own few lines have none.
-  if (chunk.endsWith('/rolldown-runtime.cjs')) return [];
-  return (JSON.parse(readFileSync(`${chunk}.map`, 'utf8')) as { sources: string[] }).sources;
+  if (chunk === 'rolldown-runtime.cjs') return [];
+  return (JSON.parse(readFileSync(join(root, `dist/${chunk}.map`), 'utf8')) as { sources: string[] }).sources;
 }
 
 function unique(sources: string[], pattern: RegExp): string[] {

@@ -5,5 +5,6 @@ process.on('exit', () => {
   const builtins = process.moduleLoadList
     .filter((line) => line.startsWith('NativeModule '))
     .map((line) => line.slice('NativeModule '.length));
-  writeFileSync(process.env.LOADED_LIST, JSON.stringify({ builtins, chunks: Object.keys(require.cache) }));
+  const { chunks } = require('../../bin/load.js');
+  writeFileSync(process.env.LOADED_LIST, JSON.stringify({ builtins, chunks: [...chunks.keys()] }));
 });
