@@ -10,7 +10,7 @@ import type { World } from './world.ts';
  */
 export async function configure(world: World, changes: Record<string, string>): Promise<void> {
   const { store } = world;
-  using _lock = await store.lock('config');
+  using _lock = store.lock('config');
   if ('remote-server' in changes) await requireAnswer(world, changes);
   store.config.update(changes);
   store.events.add({ what: 'configured', keys: Object.keys(changes) });
@@ -28,7 +28,7 @@ export function warnOfRisks({ store, warn }: World): void {
  * @throws LivepatchError as `configure`
  */
 export async function configureFromSnap({ store }: World): Promise<void> {
-  using _lock = await store.lock('snap set');
+  using _lock = store.lock('snap set');
   const changes = await store.snapSettings.changes();
   store.config.update(changes);
   store.events.add({ what: 'configured', keys: Object.keys(changes) });

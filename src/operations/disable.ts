@@ -23,7 +23,7 @@ export interface Disabled {
  */
 export async function disable(world: World, options: { unpatch: boolean }): Promise<Disabled> {
   const { store } = world;
-  using _lock = await store.lock('disable');
+  using _lock = store.lock('disable');
   // Nothing that is broken may keep a machine from being disabled.
   await recover(world).catch((error) => world.progress(messageOf(error)));
   const { patch } = store.record.read();

@@ -15,7 +15,7 @@ export async function startRun(
   options: { retryBlocked?: boolean } = {},
 ): Promise<LockedRun> {
   await world.kernel.requirePlugs();
-  const lock = await world.store.lock(who);
+  const lock = world.store.lock(who);
   try {
     await recover(world);
     return {

@@ -30,7 +30,7 @@ export interface Store {
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
-  lock(who: string): Promise<Disposable>;
+  lock(who: string): Disposable;
   /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
   sweep(): void;
 }
@@ -50,7 +50,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     events: events(paths),
     health: () => storeHealth(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
-    async lock(who) {
+    lock(who) {
       makeDirectories(paths);
       return takeRunLock(paths.runLock, who);
     },

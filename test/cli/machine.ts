@@ -47,7 +47,7 @@ export async function machine(remembered?: Remembered): Promise<Machine> {
   const directories = { SNAP: snap, SNAP_COMMON: common, SNAP_DATA: data };
   const store = openStore(directories);
   if (remembered !== undefined) {
-    using _lock = await store.lock('test');
+    using _lock = store.lock('test');
     store.token.write(new Secret(TOKEN));
     store.record.write(remembered);
   }

@@ -152,7 +152,7 @@ export function startSandbox(): Sandbox {
     lift(module, version);
   };
   // One process, one run at a time: flock(2) has its own tests.
-  store.lock = async () => {
+  store.lock = () => {
     if (held) throw new LivepatchError('busy', 'held');
     held = true;
     return {
