@@ -15,7 +15,8 @@ const chunks = new Map();
  * Loads a chunk of the bundle, as `require` would, with V8's code cache of it (snap/build/code-cache.ts). That holds its
  * functions compiled; Node's own compile cache holds only what is around them, and Node's `require` looks in more places
  * than a bundle needs. A cache that is missing, or that another V8 made, costs time and nothing else. It lies beside the
- * code that it holds: who could write the one could write the other.
+ * code that it holds: who could write the one could write the other. That it is of this very code V8 tells by the length
+ * alone: whoever changes a chunk by hand has to remove its cache, as the build does.
  * @param {string} name a file in dist
  */
 function load(name) {
