@@ -1,10 +1,11 @@
-import { messageOf } from '../errors.ts';
+import { LivepatchError, messageOf } from '../errors.ts';
 import { findBug } from '../kernel/bug.ts';
 import { LIMITS } from '../limits.ts';
 import { isUnsettled } from '../patch/crash-guard.ts';
 import { sameSeries } from '../patch/life-cycle.ts';
 import type { CrashLock, Patch } from '../types.ts';
-import { tell } from './pings.ts';
+import { noteFailure } from './note.ts';
+import { tell, tellError } from './pings.ts';
 import { look, reach } from './reach.ts';
 import type { Run, World } from './world.ts';
 
@@ -56,6 +57,22 @@ export async function retire(world: World, module: string): Promise<void> {
   }
 }
 
+/**
+ * Takes every live patch of a module's series out of the kernel, and their modules: a run that died may have left a newer
+ * one beside it. The one in transition goes first, for the kernel allows one at a time (EBUSY).
+ * @throws LivepatchError `kernel-refused`, `transition`
+ */
+export async function takeOut(world: World, module: string): Promise<void> {
+  const ours = (world.kernel.livePatches() ?? []).filter(({ name }) => sameSeries(name, module));
+  const [turning, standing] = [
+    ours.filter((one) => one.inTransition),
+    ours.filter((one) => !one.inTransition),
+  ];
+  for (const { name } of [...turning, ...standing]) await reach(world, 'gone', name);
+  await reach(world, 'gone', module);
+  await retire(world, module);
+}
+
 /** Lifts every lock of this boot that no bug keeps: the machine has outlived what they were written for. */
 export function liftAll({ machine, store }: Pick<Run, 'machine' | 'store'>): void {
   for (const lock of store.locks.all()) {
@@ -77,4 +94,18 @@ export async function watch(run: Run, lock: CrashLock, spoken: () => string[] | 
   if (trace === undefined) liftAll(run);
   else store.locks.write({ ...lock, trace });
   return trace !== undefined;
+}
+
+/** The error for a patch that the kernel has found a bug in, noted and told. */
+export function foundBug(run: Run, { module, version }: CrashLock): LivepatchError {
+  const bug = new LivepatchError(
+    'kernel-bug',
+    `the kernel found a bug in patch ${version}; its trace is in ${run.store.locks.pathOf(module, version)}`,
+    {
+      hint: 'The patch stays in the kernel until the next boot and is not applied again. Plan a reboot.',
+    },
+  );
+  noteFailure(run, version, bug);
+  tellError(run, version, bug);
+  return bug;
 }

@@ -4,11 +4,13 @@ import { LIMITS } from '../limits.ts';
 import { sameCode } from '../patch/life-cycle.ts';
 import { type Candidate, decide, hold, takenBack } from '../patch/policy.ts';
 import type { AppliedPatch, CrashLock, Decision, Hold, Patch, Remembered } from '../types.ts';
-import { apply, retire, watch } from './apply.ts';
+import { apply, foundBug, retire, watch } from './apply.ts';
 import { noteFailure } from './note.ts';
 import { openPayload } from './open-payload.ts';
 import { oweSettled, tell, tellError } from './pings.ts';
 import { look } from './reach.ts';
+import { recover } from './recover.ts';
+import { seeThrough } from './see-through.ts';
 import type { Run } from './world.ts';
 
 /** What a run came to. */
@@ -36,16 +38,14 @@ export async function carryOut(
 ): Promise<Outcome> {
   const decision = decide(situation(run, remembered, prospect));
   if (prospect === undefined || decision.action !== 'apply')
-    return leave(run, remembered, decision as Outcome);
+    return await leave(run, remembered, decision as Outcome);
   using log = await run.kernel.openLog();
-  let patch: Patch;
-  let lock: CrashLock;
+  const patch = await open(run, remembered, prospect);
+  if (!run.mode.apply) {
+    return await leave(run, remembered, { action: 'hold', hold: heldByMode(run, prospect) });
+  }
+  const lock = lockFor(run, patch, decision.attempt);
   try {
-    patch = await prospect.open();
-    if (!run.mode.apply) {
-      return leave(run, remembered, { action: 'hold', hold: heldByMode(run, prospect) });
-    }
-    lock = lockFor(run, patch, decision.attempt);
     // Only what the kernel says from here on is about this patch.
     log.read();
     await insert(run, remembered, patch, lock, log);
@@ -57,13 +57,31 @@ export async function carryOut(
   return await confirm(run, remembered, prospect, patch, lock, log);
 }
 
-function leave({ store }: Run, remembered: Remembered, outcome: Outcome): Outcome {
+async function open(run: Run, remembered: Remembered, prospect: Prospect): Promise<Patch> {
+  try {
+    return await prospect.open();
+  } catch (error) {
+    rememberFailure(run, remembered, prospect, error);
+    await seeThrough(run).catch((other: unknown) => run.progress(messageOf(other)));
+    throw error;
+  }
+}
+
+/** Nothing new goes into the kernel. */
+async function leave(run: Run, before: Remembered, outcome: Outcome): Promise<Outcome> {
+  const { store } = run;
+  const remembered = (await seeThrough(run)) ? await rememberAnew(run) : before;
   const held = outcome.action === 'hold' ? outcome.hold : undefined;
   store.record.write({ ...remembered, held, failure: undefined });
   if (held !== undefined) {
     store.events.add({ what: 'held', version: held.version, why: held.why, message: held.message });
   }
   return outcome;
+}
+
+async function rememberAnew(run: Run): Promise<Remembered> {
+  await recover(run);
+  return run.store.record.read();
 }
 
 /**
@@ -143,10 +161,7 @@ async function confirm(
 
   if (await watch(run, lock, log.read)) {
     store.record.write({ ...now, patch: { ...applied, bug: true } });
-    const bug = kernelBug(version, store.locks.pathOf(module, version));
-    noteFailure(run, version, bug);
-    tellError(run, version, bug);
-    throw bug;
+    throw foundBug(run, lock);
   }
   return { action: 'applied', patch: applied };
 }
@@ -204,14 +219,4 @@ function rememberFailure(run: Run, remembered: Remembered, { version }: Candidat
   } catch (unwritten) {
     run.progress(messageOf(unwritten));
   }
-}
-
-function kernelBug(version: string, lock: string): LivepatchError {
-  return new LivepatchError(
-    'kernel-bug',
-    `the kernel found a bug in patch ${version}; its trace is in ${lock}`,
-    {
-      hint: 'The patch stays in the kernel until the next boot and is not applied again. Plan a reboot.',
-    },
-  );
 }

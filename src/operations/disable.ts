@@ -1,7 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { Secret } from '../secret.ts';
-import { liftAll, retire } from './apply.ts';
-import { reach } from './reach.ts';
+import { liftAll, takeOut } from './apply.ts';
 import { recover } from './recover.ts';
 import type { World } from './world.ts';
 
@@ -32,8 +31,7 @@ export async function disable(world: World, options: { unpatch: boolean }): Prom
   // First, so that a kernel that does not let go leaves everything as it was.
   if (options.unpatch && patch !== undefined) {
     await world.kernel.requirePlugs();
-    await reach(world, 'gone', patch.module);
-    await retire(world, patch.module);
+    await takeOut(world, patch.module);
     liftAll({ store, machine: world.kernel.machine() });
     if (inKernel) store.events.add({ what: 'reverted', version: patch.version });
   }

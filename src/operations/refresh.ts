@@ -1,4 +1,5 @@
 import { LivepatchError, messageOf } from '../errors.ts';
+import { isUnsettled } from '../patch/crash-guard.ts';
 import type { Outcome } from './carry-out.ts';
 import { notEnabled } from './not-enabled.ts';
 import { reapply } from './reapply.ts';
@@ -34,7 +35,10 @@ export async function refresh(world: World, options: RefreshOptions = {}): Promi
     if (options.timer || options.boot) return { action: 'keep', why: 'not-enabled' };
     throw notEnabled();
   }
-  if (options.timer && !isDue(run, 'timer')) return { action: 'keep', why: 'not-due' };
+  if (options.timer && !isDue(run, 'timer')) {
+    // What a run that died has begun is no matter of the server's, nor of the next check's.
+    return isUnfinished(run) ? await reapply(run) : { action: 'keep', why: 'not-due' };
+  }
   // Awaited here, for the lock is released at the end of this function.
   if (!boot) return await update(run, token);
   const reapplied = await reapply(run);
@@ -48,6 +52,10 @@ function isDue({ config, machine, now, store }: Run, occasion: Occasion): boolea
   const isOurs = last?.kernel === undefined || last.kernel === machine.kernel;
   const age = last && isOurs ? now().getTime() - Date.parse(last.at) : undefined;
   return isCheckDue(occasion, age, config.checkInterval);
+}
+
+function isUnfinished({ machine, store }: Run): boolean {
+  return store.locks.all().some((lock) => isUnsettled(lock, machine));
 }
 
 async function afterBoot(world: World, reapplied: Outcome, check: () => Promise<Outcome>): Promise<Outcome> {

@@ -1,7 +1,7 @@
 import { LivepatchError } from '../errors.ts';
-import { liftAll } from './apply.ts';
+import { liftAll, takeOut } from './apply.ts';
 import { forgetSettled } from './pings.ts';
-import { look, reach } from './reach.ts';
+import { look } from './reach.ts';
 import { startRun } from './start-run.ts';
 import type { World } from './world.ts';
 
@@ -19,7 +19,7 @@ export async function revert(world: World): Promise<string> {
   if (patch === undefined || ['absent', 'another-vendors'].includes(look(run, patch.module))) {
     throw new LivepatchError('general', 'there is no live patch of ours in the kernel');
   }
-  await reach(run, 'gone', patch.module);
+  await takeOut(run, patch.module);
   liftAll(run);
   run.store.record.write({ ...remembered, reverted: patch.version });
   forgetSettled(run, patch.version);

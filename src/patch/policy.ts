@@ -128,7 +128,10 @@ function crashed({ version }: Candidate, situation: Situation): ReturnType<Rule>
 }
 
 function reverted({ version }: Candidate, situation: Situation): ReturnType<Rule> {
-  if (situation.retryBlocked || situation.reverted !== version) return undefined;
+  const { locks, machine, retryBlocked } = situation;
+  if (retryBlocked || situation.reverted !== version) return undefined;
+  // The administrator has had it tried again since, and the run that did so died: it is to be gone on with.
+  if (locks.some((lock) => lock.version === version && isUnsettled(lock, machine))) return undefined;
   return ['reverted', `patch ${version} was taken out of the kernel by an administrator`];
 }
 

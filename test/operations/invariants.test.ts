@@ -8,6 +8,7 @@ import { type Deed, type Sandbox, startSandbox } from './sandbox.ts';
 
 const MODULE = 'lkp_Debian_6_1_0_56_amd64_121';
 const insertion: Deed = {
+  boot: { bootId: 'boot-1', uptimeSeconds: 3600 },
   ...{ kind: 'insert', version: '121.1', trusted: true, alone: true, locked: true, blocked: false },
   ...{ foreign: [], watched: 0, inKernel: false },
 };

@@ -55,16 +55,17 @@ export const INVARIANTS: Record<string, Invariant> = {
     retried,
     sandbox,
   }) => {
-    const { bootId, kernel, uptimeSeconds } = sandbox.kernel.machine();
-    const early = uptimeSeconds < LIMITS.kernel.cleanTime / 1000;
-    const barred = (version: string) =>
+    const { kernel } = sandbox.kernel.machine();
+    const barred = ({ boot, version }: Deed) =>
       locksBefore.some(
         (lock) =>
           lock.version === version &&
           lock.kernel === kernel &&
-          (lock.trace !== undefined || (lock.bootId !== bootId && (lock.attempt > 1 || early))),
+          (lock.trace !== undefined ||
+            (lock.bootId !== boot.bootId &&
+              (lock.attempt > 1 || boot.uptimeSeconds < LIMITS.kernel.cleanTime / 1000))),
       );
-    return retried ? undefined : bad(deeds, 'insert', ({ version }) => barred(version));
+    return retried ? undefined : bad(deeds, 'insert', barred);
   },
 
   /** A lock is lifted only when the patch is out of the kernel, or was watched to the end. */

@@ -5,7 +5,7 @@ import { disable } from '../../src/operations/disable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { status } from '../../src/operations/status.ts';
-import { type Sandbox, startPatchedSandbox } from './sandbox.ts';
+import { type Sandbox, startPatchedSandbox, UNTRUSTED } from './sandbox.ts';
 
 const MODULE = 'lkp_Debian_6_1_0_56_amd64_121';
 const HALF = '{"schema": 1, "patch": {"version": "12';
@@ -108,5 +108,107 @@ describe('the next run', () => {
     expect(await refresh(world)).toEqual({ action: 'keep', why: 'nothing-offered' });
     expect(status(world)).toMatchObject({ version: '', others: [MODULE] });
     expect(kernel.livePatches()).toHaveLength(1);
+  });
+});
+
+describe('an insertion that a killed run has begun', () => {
+  const NEWER = 'lkp_Debian_6_1_0_56_amd64_123';
+
+  /** Dies at once after the module went in, while its transition is under way. */
+  async function killedAtInsertion(options: { retryBlocked?: boolean } = {}): Promise<void> {
+    const { kernel, world } = sandbox;
+    const before = kernel.deeds.length;
+    sandbox.dieWhen(() => kernel.deeds.slice(before).some((deed) => deed.startsWith('insert')));
+    await expect(refresh(world, options)).rejects.toThrow('killed');
+    expect(sandbox.settle()).toBe(true);
+    expect(kernel.livePatches()?.filter(({ inTransition }) => inTransition)).toHaveLength(1);
+    sandbox.told.length = 0;
+  }
+
+  const atRest = (name: string) => [{ name, enabled: true, inTransition: false }];
+
+  it('is gone on with, when an administrator had asked for what he had reverted', async () => {
+    const { kernel, store, world } = sandbox;
+    await revert(world);
+    await killedAtInsertion({ retryBlocked: true });
+    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
+    expect(kernel.livePatches()).toEqual(atRest(MODULE));
+    expect(store.locks.all()).toEqual([]);
+    expect(store.record.read().reverted).toBeUndefined();
+  });
+
+  it.each([
+    ['the server has taken it back', () => sandbox.server.block('123.1'), 'keep'],
+    [
+      'it is newer than a new cutoff-date',
+      () => sandbox.store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' }),
+      'hold',
+    ],
+  ])('is watched to the end, but no more, when %s', async (_what, speakAgainst, action) => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    speakAgainst();
+    expect(await refresh(world)).toMatchObject({ action });
+    expect(sandbox.told).toContain('watching the kernel for 10 s');
+    expect(kernel.deeds).toEqual([`insert ${MODULE}`, `insert ${NEWER}`]);
+    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(store.locks.all()).toEqual([]);
+  });
+
+  it('is watched to the end when what is due now cannot be obtained', async () => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    server.publish(UNTRUSTED);
+    await expect(refresh(world)).rejects.toMatchObject({ code: 'signature' });
+    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(store.locks.all()).toEqual([]);
+  });
+
+  it('tells of a bug that the kernel finds in it', async () => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
+    world.sleep = async () => kernel.say('BUG: x', `RIP: 0010:f+0x1/0x2 [${NEWER}]`, '---[ end trace 0 ]---');
+    await expect(refresh(world)).rejects.toMatchObject({ code: 'kernel-bug' });
+    expect(store.locks.all()).toMatchObject([{ version: '123.1', trace: expect.any(Array) }]);
+  });
+
+  it('is not put off by a timer until the next check', async () => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    store.config.update({ 'check-interval': '0' });
+    server.unreachable = true;
+    await refresh(world, { timer: true });
+    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(store.locks.all()).toEqual([]);
+    expect(store.record.read().patch?.version).toBe('123.1');
+  });
+
+  it('goes, when it was on its way out', async () => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    await kernel.settle(NEWER);
+    await kernel.disable(NEWER);
+    store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
+    await refresh(world);
+    expect(kernel.modules()).not.toContain(NEWER);
+    expect(store.locks.all()).toEqual([]);
+  });
+
+  it.each([
+    ['revert', (world: Sandbox['world']) => revert(world)],
+    ['disable --unpatch', (world: Sandbox['world']) => disable(world, { unpatch: true })],
+  ])('is taken out by %s, with what it was to replace', async (_what, command) => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    await command(world);
+    expect(kernel.modules()).toEqual([]);
+    expect(store.locks.all()).toEqual([]);
   });
 });

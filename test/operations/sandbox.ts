@@ -59,6 +59,8 @@ export interface Deed {
   /** Milliseconds that the run has watched so far. */
   watched: number;
   inKernel: boolean;
+  /** The boot it was done in, which may be over when it is judged; seconds. */
+  boot: { bootId: string; uptimeSeconds: number };
 }
 
 /** A Livepatch server of the mind: it says what a real one would, without a network. */
@@ -126,12 +128,14 @@ export function startSandbox(): Sandbox {
   function note(kind: Deed['kind'], module: string, version: string, trusted: boolean): void {
     const lock = store.locks.read(module, version);
     const livePatches = kernel.livePatches() ?? [];
+    const { bootId, uptimeSeconds } = kernel.machine();
     deeds.push({
       ...{ kind, version, trusted, watched, alone: held },
-      locked: lock?.bootId === kernel.machine().bootId,
+      locked: lock?.bootId === bootId,
       blocked: recordOf(store).advice?.blocklist?.patches?.includes(version) ?? false,
       foreign: livePatches.map(({ name }) => name).filter((name) => !name.startsWith('lkp_')),
       inKernel: livePatches.some(({ name }) => name === module),
+      boot: { bootId, uptimeSeconds },
     });
   }
 
