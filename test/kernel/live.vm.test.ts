@@ -176,4 +176,20 @@ describe('a running machine', () => {
     });
     expect(await output('cat /proc/version')).not.toContain('live-patched');
   });
+
+  it('sees through what a killed run has begun, whatever speaks against it by then', async () => {
+    // In the seconds that it is watched: the kernel has it, and its lock says that it has not settled.
+    await output(`bin/canonical-livepatch.js refresh --retry-blocked 2>/run/refresh.log >&2 &
+      until grep -q 'watching the kernel' /run/refresh.log; do sleep 0.05; done; kill -9 $!`);
+    expect(await locks()).toBe(`${name('124.1')}_124.1`);
+    await succeed(vm, 'config cutoff-date=2020-01-01T00:00:00Z');
+
+    expect(await succeed(vm, 'refresh')).toMatchObject({
+      stdout: 'held back: patch 124.1 was released after the cutoff-date 2020-01-01T00:00:00Z\n',
+      stderr: expect.stringContaining('watching the kernel for 10 s'),
+    });
+    expect(await locks()).toBe('');
+    expect(await livePatches()).toBe(name('124.1'));
+    expect(await status()).toMatchObject({ State: 'applied', Version: '124.1' });
+  });
 });
