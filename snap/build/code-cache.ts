@@ -7,9 +7,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { type CheckInAnswer, ISSUED_AT_HEADER, SCHEMA, SERIAL_HEADER } from '../../src/remote/messages.ts';
 
-/** A live patch signed by a key that nobody has. */
-const sample = (name: string) => join(import.meta.dirname, 'sample', name);
-
 /** Makes V8's code cache of the bundle, by running what is to start quickly; see fill-code-cache.ts and bin/load.js. */
 const COMMANDS = [
   // The second check-in hears that nothing is new, as most do.
@@ -22,6 +19,11 @@ const COMMANDS = [
   ['verify', '--keys', sample('signer.pem'), sample('module.ko')],
   ['help'],
 ];
+
+/** A live patch, made with test/patch/make, whose key was thrown away. */
+function sample(name: string): string {
+  return join(import.meta.dirname, 'sample', name);
+}
 
 /** A Livepatch server that has no patch for anybody. */
 let serial = 0;

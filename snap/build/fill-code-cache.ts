@@ -21,5 +21,5 @@ for (const file of globSync(join(root, 'dist/*.cjs'))) load(basename(file));
 for (const [name, { script }] of chunks) {
   writeFileSync(join(root, 'dist', `${name}.cache`), script.createCachedData());
 }
-// What the command lines said of themselves is not ours to say.
+// What became of the command lines depends on the machine that builds, and the build must not.
 process.exitCode = 0;

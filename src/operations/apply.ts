@@ -63,12 +63,10 @@ export async function retire(world: World, module: string): Promise<void> {
  * @throws LivepatchError `kernel-refused`, `transition`
  */
 export async function takeOut(world: World, module: string): Promise<void> {
-  const ours = (world.kernel.livePatches() ?? []).filter(({ name }) => sameSeries(name, module));
-  const [turning, standing] = [
-    ours.filter((one) => one.inTransition),
-    ours.filter((one) => !one.inTransition),
-  ];
-  for (const { name } of [...turning, ...standing]) await reach(world, 'gone', name);
+  const ours = (world.kernel.livePatches() ?? [])
+    .filter(({ name }) => sameSeries(name, module))
+    .toSorted((one, other) => Number(other.inTransition) - Number(one.inTransition));
+  for (const { name } of ours) await reach(world, 'gone', name);
   await reach(world, 'gone', module);
   await retire(world, module);
 }
