@@ -28,21 +28,27 @@ export interface Prospect extends Candidate {
 
 /**
  * Decides about a patch that may be due, carries the decision out, and remembers what came of it, for `status`.
+ * @param due which patch that is, by what is remembered.
  * @throws LivepatchError when it cannot be obtained, verified or applied; the kernel is then as it was.
  * `kernel-bug` when it was applied and the kernel found a bug in it.
  */
 export async function carryOut(
   run: Run,
   remembered: Remembered,
-  prospect: Prospect | undefined,
+  due: (remembered: Remembered) => Promise<Prospect | undefined>,
 ): Promise<Outcome> {
+  const prospect = await due(remembered);
   const decision = decide(situation(run, remembered, prospect));
-  if (prospect === undefined || decision.action !== 'apply')
-    return await leave(run, remembered, decision as Outcome);
+  const goesIn = prospect !== undefined && decision.action === 'apply';
+  // What a run that died has left may be the very patch: when it has been seen through, all is decided anew.
+  if (!(goesIn && run.mode.apply) && (await seeThrough(run))) {
+    return await carryOut(run, await rememberAnew(run), due);
+  }
+  if (!goesIn) return leave(run, remembered, decision as Outcome);
   using log = await run.kernel.openLog();
   const patch = await open(run, remembered, prospect);
   if (!run.mode.apply) {
-    return await leave(run, remembered, { action: 'hold', hold: heldByMode(run, prospect) });
+    return leave(run, remembered, { action: 'hold', hold: heldByMode(run, prospect) });
   }
   const lock = lockFor(run, patch, decision.attempt);
   try {
@@ -68,9 +74,7 @@ async function open(run: Run, remembered: Remembered, prospect: Prospect): Promi
 }
 
 /** Nothing new goes into the kernel. */
-async function leave(run: Run, before: Remembered, outcome: Outcome): Promise<Outcome> {
-  const { store } = run;
-  const remembered = (await seeThrough(run)) ? await rememberAnew(run) : before;
+function leave({ store }: Run, remembered: Remembered, outcome: Outcome): Outcome {
   const held = outcome.action === 'hold' ? outcome.hold : undefined;
   store.record.write({ ...remembered, held, failure: undefined });
   if (held !== undefined) {

@@ -10,8 +10,7 @@ import type { Run } from './world.ts';
  * @throws LivepatchError as carry-out.ts says.
  */
 export async function reapply(run: Run): Promise<Outcome> {
-  const remembered = run.store.record.read();
-  return carryOut(run, remembered, await onDisk(run, remembered));
+  return await carryOut(run, run.store.record.read(), (remembered) => onDisk(run, remembered));
 }
 
 /** What is due as long as nobody offers anything newer: the patch that is remembered, or else the newest on disk. */

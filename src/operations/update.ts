@@ -20,11 +20,10 @@ export async function update(run: Run, token: Secret): Promise<Outcome> {
   tellOwed(run, mailbox);
   const { blocklist, cves, offer } = remembered.advice ?? {};
   try {
-    // Without an offer, what this kernel had before stays due, or stays held back and why.
-    const prospect = offer
-      ? { ...offer, open: () => obtain(run, server, token, offer, blocklist) }
-      : await onDisk(run, remembered);
-    return await carryOut({ ...run, mailbox }, remembered, prospect);
+    return await carryOut({ ...run, mailbox }, remembered, async (now) =>
+      // Without an offer, what this kernel had before stays due, or stays held back and why.
+      offer ? { ...offer, open: () => obtain(run, server, token, offer, blocklist) } : await onDisk(run, now),
+    );
   } finally {
     await updateCves(run, server, token, cves);
   }

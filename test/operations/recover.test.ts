@@ -137,21 +137,36 @@ describe('an insertion that a killed run has begun', () => {
     expect(store.record.read().reverted).toBeUndefined();
   });
 
-  it.each([
-    ['the server has taken it back', () => sandbox.server.block('123.1'), 'keep'],
-    [
-      'it is newer than a new cutoff-date',
-      () => sandbox.store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' }),
-      'hold',
-    ],
-  ])('is watched to the end, but no more, when %s', async (_what, speakAgainst, action) => {
+  it('is watched to the end, and known then, when it is newer than a new cutoff-date', async () => {
     const { kernel, server, store, world } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
-    speakAgainst();
-    expect(await refresh(world)).toMatchObject({ action });
+    store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
+    expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
     expect(sandbox.told).toContain('watching the kernel for 10 s');
     expect(kernel.deeds).toEqual([`insert ${MODULE}`, `insert ${NEWER}`]);
+    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(store.locks.all()).toEqual([]);
+    expect(status(world)).toMatchObject({ patchState: 'applied', version: '123.1' });
+  });
+
+  it('is watched to the end, and replaced then, when the server has taken it back', async () => {
+    const { kernel, server, store, told, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    server.block('123.1');
+    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
+    expect(told.filter((step) => step === 'watching the kernel for 10 s')).toHaveLength(2);
+    expect(kernel.modules()).toEqual([MODULE]);
+    expect(store.locks.all()).toEqual([]);
+  });
+
+  it('is watched to the end in a mode that lets nothing be applied', async () => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    await killedAtInsertion();
+    kernel.setMode({ contact: true, apply: false, sources: ['the mode file'] });
+    expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
     expect(kernel.livePatches()).toEqual(atRest(NEWER));
     expect(store.locks.all()).toEqual([]);
   });
@@ -182,10 +197,21 @@ describe('an insertion that a killed run has begun', () => {
     await killedAtInsertion();
     store.config.update({ 'check-interval': '0' });
     server.unreachable = true;
-    await refresh(world, { timer: true });
+    expect(await refresh(world, { timer: true })).toEqual({ action: 'keep', why: 'already-applied' });
     expect(kernel.livePatches()).toEqual(atRest(NEWER));
     expect(store.locks.all()).toEqual([]);
     expect(store.record.read().patch?.version).toBe('123.1');
+  });
+
+  it('goes, when its transition does not end', async () => {
+    const { kernel, server, store, world } = sandbox;
+    server.publish('123.1');
+    kernel.stallNextTransition();
+    await killedAtInsertion();
+    store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
+    await expect(refresh(world)).rejects.toMatchObject({ code: 'transition' });
+    expect(kernel.modules()).toEqual([MODULE]);
+    expect(store.locks.all()).toEqual([]);
   });
 
   it('goes, when it was on its way out', async () => {
