@@ -143,6 +143,25 @@ describe('what is due', () => {
     ['reverted', { reverted: '121.1' }, 'reverted'],
     ['reverted, and a newer one', { reverted: '121.1', candidate: newer }, 'apply 1'],
     ['reverted, and told to try', { reverted: '121.1', retryBlocked: true }, 'apply 1'],
+    [
+      'reverted, and being tried by a run that died',
+      { reverted: '121.1', locks: [lock({ bootId: 'now', attempt: 1 })] },
+      'apply 1',
+    ],
+    [
+      'reverted, while another one was being tried',
+      { reverted: '121.1', locks: [lock({ bootId: 'now', attempt: 1, version: '122.1' })] },
+      'reverted',
+    ],
+    [
+      'reverted after a crash that is long over',
+      {
+        reverted: '121.1',
+        locks: [lock({ attempt: 1 })],
+        machine: { kernel: KERNEL, bootId: 'now', uptimeSeconds: 900 },
+      },
+      'reverted',
+    ],
     ['taken back, and told to try', { blocklist: { patches: ['121.1'] }, retryBlocked: true }, 'blocklisted'],
   ])('%s', (_what, changes, expected) => {
     const decision = decide(situation(changes));
