@@ -83,7 +83,7 @@ export const LIMITS = {
     settleTime: 10 * SECOND,
     /** How long a machine has to be up before a patch that it may have died of is tried once more. */
     cleanTime: 15 * 60 * SECOND,
-    /** Steps of patch/life-cycle.ts on the way to one goal; the longest way that leads anywhere has six. */
+    /** Steps of policy/life-cycle.ts on the way to one goal; the longest way that leads anywhere has six. */
     steps: 12,
     /** insmod and rmmod return at once unless the module's own init hangs; so does snapctl unless snapd is stuck. */
     commandTime: 60 * SECOND,

@@ -1,7 +1,7 @@
 import type { Interfaces } from '@oclif/core';
 import packageJson from '../package.json' with { type: 'json' };
-import { COMMANDS } from './commands.ts';
-import { keepMemoryOutOfCoreFiles } from './core-file.ts';
+import { COMMANDS } from './commands/index.ts';
+import { keepMemoryOutOfCoreFiles } from './kernel/core-dumps.ts';
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
 
 /**
@@ -56,7 +56,7 @@ async function report(error: unknown): Promise<number> {
   // oclif's way to say "this was all right, stop here", as help does.
   if (isOclif(error) && error.oclif.exit === 0) return 0;
   // What speaks by the configuration is loaded when there is something to say.
-  const { logLevel, voice } = await import('./real-world.ts');
+  const { logLevel, voice } = await import('./context.ts');
   const wantsCauses = process.argv.includes('--debug') || logLevel() === 'debug';
   const failure = error instanceof LivepatchError ? error : undefined;
   const lines = [messageOf(error), failure?.hint, ...(wantsCauses ? causesOf(error) : [])];

@@ -176,7 +176,7 @@ export type Decision =
   | { action: 'keep'; why: 'nothing-offered' | 'already-applied' | 'mode' | 'not-enabled' | 'not-due' }
   | { action: 'hold'; hold: Hold };
 
-/** The lock of an insertion that has not settled yet; see patch/crash-guard.ts. */
+/** The lock of an insertion that has not settled yet; see policy/crash-guard.ts. */
 export interface CrashLock {
   module: string;
   version: string;
@@ -276,7 +276,7 @@ export interface Ping {
   code?: ErrorCode | undefined;
 }
 
-/** A ping that goes out when it is due, if the machine is still in the same boot; see patch/pings.ts. */
+/** A ping that goes out when it is due, if the machine is still in the same boot; see policy/pings.ts. */
 export interface OwedPing extends Ping {
   due: string;
   bootId: string;
@@ -305,7 +305,7 @@ export interface Config {
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error';
 
-/** What happens to a machine; see store/events.ts. */
+/** What happens to a machine; see store/audit.ts. */
 export type EventName =
   | 'enabled'
   | 'disabled'

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { COMMANDS } from '../src/commands.ts';
+import { COMMANDS } from '../src/commands/index.ts';
 import { EXIT_STATUS } from '../src/errors.ts';
 import { CONFIG_KEYS } from '../src/store/config-keys.ts';
 

@@ -1,4 +1,4 @@
-import { COMMANDS } from '../../src/commands.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
 
 const loaded = Object.entries(COMMANDS).map(async ([word, load]) => [word, await load()] as const);
 

@@ -1,5 +1,5 @@
-import type { World } from '../operations/world.ts';
-import { realWorld, voice } from '../real-world.ts';
+import type { World } from '../operations/context.ts';
+import { realWorld, voice } from '../context.ts';
 import { DirectCommand } from './direct.ts';
 
 /** What most commands share: the world that they work on. */

@@ -2,7 +2,7 @@ import { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
-import { fitted } from '../report/marks.ts';
+import { fitted } from '../report/terminal.ts';
 
 /**
  * An oclif command that can be started without oclif's `Config`, and that need not load the whole world: enough for

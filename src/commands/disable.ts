@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { warn } from '../real-world.ts';
+import { warn } from '../context.ts';
 import { LivepatchCommand } from './base.ts';
 
 export class Disable extends LivepatchCommand {

@@ -1,10 +1,10 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
-import { voice, warn } from '../real-world.ts';
+import { voice, warn } from '../context.ts';
 import { Secret } from '../secret.ts';
 import { LivepatchCommand } from './base.ts';
-import { outcomeSentence } from './outcome.ts';
+import { outcomeSentence } from './result.ts';
 import { firstLineOfStdin } from './stdin.ts';
 
 export class Enable extends LivepatchCommand {

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { status } from '../operations/status.ts';
-import { quickWorld } from '../quick-world.ts';
+import { quickWorld } from '../read-only-context.ts';
 import { type KernelUpgrade, kernelUpgrade } from '../report/kernel-upgrade.ts';
 import { DirectCommand } from './direct.ts';
 

@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import type { Outcome } from '../operations/carry-out.ts';
-import { nobodyWatches, voice } from '../real-world.ts';
+import { nobodyWatches, voice } from '../context.ts';
 import type { LogLevel } from '../types.ts';
 import { LivepatchCommand } from './base.ts';
-import { outcomeSentence } from './outcome.ts';
+import { outcomeSentence } from './result.ts';
 
 export class Refresh extends LivepatchCommand {
   static override summary = 'Check now, and apply what is due';

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { status } from '../operations/status.ts';
-import { quickWorld } from '../quick-world.ts';
+import { quickWorld } from '../read-only-context.ts';
 import type { StatusDocument } from '../report/document.ts';
 import { DirectCommand } from './direct.ts';
 
@@ -46,7 +46,7 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     const document = status(world, { showSecrets, showCves: format === 'json' });
     const warnings = [...document.warnings, document.recordError ?? []].flat();
     if (warnings.length > 0) {
-      const { warn } = await import('../real-world.ts');
+      const { warn } = await import('../context.ts');
       for (const warning of warnings) warn(warning);
     }
     this.print(await render(document, format, flags));

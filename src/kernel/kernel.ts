@@ -13,7 +13,7 @@ import type { KernelLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
 import { insertModule, livePatchModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
-import { requirePlugs } from './plugs.ts';
+import { requirePlugs } from '../snapd/plugs.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */

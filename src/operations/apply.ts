@@ -1,13 +1,13 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import { findBug } from '../kernel/bug.ts';
 import { LIMITS } from '../limits.ts';
-import { isUnsettled } from '../patch/crash-guard.ts';
-import { sameSeries } from '../patch/life-cycle.ts';
+import { isUnsettled } from '../policy/crash-guard.ts';
+import { sameSeries } from '../policy/life-cycle.ts';
 import type { CrashLock, Patch } from '../types.ts';
-import { noteFailure } from './note.ts';
+import { noteFailure } from './audit.ts';
 import { tell, tellError } from './pings.ts';
 import { look, reach } from './reach.ts';
-import type { Run, World } from './world.ts';
+import type { Run, World } from './context.ts';
 
 /**
  * Puts a verified patch into the running kernel: lock, insert, wait for the transition.

@@ -1,17 +1,17 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { KernelLog } from '../kernel/log.ts';
 import { LIMITS } from '../limits.ts';
-import { sameCode } from '../patch/life-cycle.ts';
-import { type Candidate, decide, hold, takenBack } from '../patch/policy.ts';
+import { sameCode } from '../policy/life-cycle.ts';
+import { type Candidate, decide, hold, takenBack } from '../policy/choose.ts';
 import type { AppliedPatch, CrashLock, Decision, Hold, Patch, Remembered } from '../types.ts';
 import { apply, foundBug, retire, watch } from './apply.ts';
-import { noteFailure } from './note.ts';
+import { noteFailure } from './audit.ts';
 import { openPayload } from './open-payload.ts';
 import { oweSettled, tell, tellError } from './pings.ts';
 import { look } from './reach.ts';
 import { recover } from './recover.ts';
 import { seeThrough } from './see-through.ts';
-import type { Run } from './world.ts';
+import type { Run } from './context.ts';
 
 /** What a run came to. */
 export type Outcome =

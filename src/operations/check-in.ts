@@ -1,13 +1,13 @@
 import { during, LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { type CheckIn, SCHEMA } from '../remote/messages.ts';
-import type { Server } from '../remote/server.ts';
-import { warningsOf } from '../remote/warnings.ts';
+import { type CheckIn, SCHEMA } from '../source/server/messages.ts';
+import type { Server } from '../source/server/client.ts';
+import { warningsOf } from '../policy/config-warnings.ts';
 import { patchStateOf } from '../report/patch-state.ts';
 import type { Secret } from '../secret.ts';
 import type { Answer, Config, Machine, Remembered } from '../types.ts';
-import { noteDenial } from './note.ts';
-import type { World } from './world.ts';
+import { noteDenial } from './audit.ts';
+import type { World } from './context.ts';
 
 /**
  * Tells the server about this machine, takes its answer, and remembers both that it was asked and what it said.

@@ -1,6 +1,6 @@
 import { LivepatchError, messageOf } from '../errors.ts';
-import { warningsOf } from '../remote/warnings.ts';
-import type { World } from './world.ts';
+import { warningsOf } from '../policy/config-warnings.ts';
+import type { World } from './context.ts';
 
 /**
  * Changes the configuration: all of the given keys, or none. On an enabled machine another server is asked a question

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
-import type { Server } from '../remote/server.ts';
+import type { Server } from '../source/server/client.ts';
 import type { Secret } from '../secret.ts';
-import type { Run } from './world.ts';
+import type { Run } from './context.ts';
 
 /**
  * Brings the CVE data up to date. It is only shown, by `status`: nothing fails with it.

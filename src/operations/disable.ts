@@ -2,7 +2,7 @@ import { messageOf } from '../errors.ts';
 import type { Secret } from '../secret.ts';
 import { liftAll, takeOut } from './apply.ts';
 import { recover } from './recover.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
 
 /** What became of the machine: whose token was removed, what still patches its kernel, whether the server knows. */
 export interface Disabled {

@@ -4,8 +4,8 @@ import { certificates, configuration, disk, files } from './checks/files.ts';
 import { confinement, kernelSupport, moduleLoading, root, secureBoot, taint } from './checks/kernel.ts';
 import { clock, dns, proxy, server, tls } from './checks/network.ts';
 import { lastCheck, patch, timer, token } from './checks/patching.ts';
-import { asFailure, attempt, type Check, failed, type Patient, type Verdict } from './checks/patient.ts';
-import type { World } from './world.ts';
+import { asFailure, attempt, type Check, failed, type Patient, type Verdict } from './checks/diagnostic.ts';
+import type { World } from './context.ts';
 
 /** What usually goes wrong, from the machine outwards. */
 const CHECKS: Record<string, Check> = {

@@ -1,12 +1,12 @@
 import { during, LivepatchError } from '../errors.ts';
-import type { Server } from '../remote/server.ts';
-import { warningsOf } from '../remote/warnings.ts';
+import type { Server } from '../source/server/client.ts';
+import { warningsOf } from '../policy/config-warnings.ts';
 import type { Secret } from '../secret.ts';
 import type { Outcome } from './carry-out.ts';
-import { noteDenial } from './note.ts';
+import { noteDenial } from './audit.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
-import type { Run, World } from './world.ts';
+import type { Run, World } from './context.ts';
 
 /** The machine is enabled; its first update came to an outcome or to a failure that the next refresh may mend. */
 export interface Enabled {

@@ -1,9 +1,9 @@
 import { LivepatchError } from '../errors.ts';
-import type { Server } from '../remote/server.ts';
+import type { Server } from '../source/server/client.ts';
 import type { Secret } from '../secret.ts';
 import type { Blocklist, Offer, Patch } from '../types.ts';
 import { openPayload, trustAnchors } from './open-payload.ts';
-import type { Run } from './world.ts';
+import type { Run } from './context.ts';
 
 /**
  * Fetches an offered patch file and checks it in full: size and SHA-256 while it arrives, then archive, metadata,

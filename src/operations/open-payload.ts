@@ -1,7 +1,7 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { Revoked } from '../patch/trust.ts';
 import type { Blocklist, Config, Machine, Patch, TrustAnchor } from '../types.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
 
 /**
  * Reads a payload from disk and checks it in full, as if it had just arrived: what lies on a disk is not trusted for

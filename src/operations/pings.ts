@@ -1,9 +1,9 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { owedNow, settledLater } from '../patch/pings.ts';
-import type { Server } from '../remote/server.ts';
+import { owedNow, settledLater } from '../policy/pings.ts';
+import type { Server } from '../source/server/client.ts';
 import type { OwedPing, Ping } from '../types.ts';
-import type { Run, World } from './world.ts';
+import type { Run, World } from './context.ts';
 
 /**
  * Pings: anonymous words to the server about how a patch fares. No patch waits for one or fails with one, and none is

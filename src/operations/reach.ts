@@ -1,10 +1,10 @@
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { type Goal, LIFE_CYCLE, type Standing, sameSeries, standingOf } from '../patch/life-cycle.ts';
-import type { World } from './world.ts';
+import { type Goal, LIFE_CYCLE, type Standing, sameSeries, standingOf } from '../policy/life-cycle.ts';
+import type { World } from './context.ts';
 
 /**
- * Brings a patch to where it is wanted in the kernel, a step of patch/life-cycle.ts at a time, with a fresh look after
+ * Brings a patch to where it is wanted in the kernel, a step of policy/life-cycle.ts at a time, with a fresh look after
  * each. Wherever an earlier run was interrupted, this goes on.
  * @param insert inserts the module; only needed to have it applied.
  * @throws LivepatchError `kernel-refused`, `transition`

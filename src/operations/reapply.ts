@@ -1,8 +1,8 @@
-import { compareVersions } from '../patch/version.ts';
+import { compareVersions } from '../policy/version.ts';
 import type { Remembered } from '../types.ts';
 import { carryOut, type Outcome, type Prospect } from './carry-out.ts';
 import { openPayload, type Verified, verifiedPayloads } from './open-payload.ts';
-import type { Run } from './world.ts';
+import type { Run } from './context.ts';
 
 /**
  * Applies again, from disk and without the network, the patch that this kernel had before the machine went down. It is

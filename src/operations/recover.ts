@@ -1,8 +1,8 @@
-import { isUnsettled } from '../patch/crash-guard.ts';
-import { sameCode } from '../patch/life-cycle.ts';
+import { isUnsettled } from '../policy/crash-guard.ts';
+import { sameCode } from '../policy/life-cycle.ts';
 import type { Machine, Remembered } from '../types.ts';
 import { verifiedPayloads } from './open-payload.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
 
 /**
  * Sets right what is on disk before a run goes by it, for the run before may have been killed anywhere.

@@ -1,12 +1,12 @@
 import { LivepatchError, messageOf } from '../errors.ts';
-import { isUnsettled } from '../patch/crash-guard.ts';
+import { isUnsettled } from '../policy/crash-guard.ts';
 import type { Outcome } from './carry-out.ts';
 import { notEnabled } from './not-enabled.ts';
 import { reapply } from './reapply.ts';
-import { isCheckDue, type Occasion } from './schedule.ts';
+import { isCheckDue, type Occasion } from '../policy/schedule.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
-import type { Run, World } from './world.ts';
+import type { Run, World } from './context.ts';
 
 export interface RefreshOptions {
   /** The machine has just booted: first apply again what is on disk, without the network. */

@@ -3,7 +3,7 @@ import { liftAll, takeOut } from './apply.ts';
 import { forgetSettled } from './pings.ts';
 import { look } from './reach.ts';
 import { startRun } from './start-run.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
 
 /**
  * Takes the live patch out of the running kernel, without a reboot. It does not come back by itself: only a newer

@@ -1,8 +1,8 @@
-import { isUnsettled } from '../patch/crash-guard.ts';
+import { isUnsettled } from '../policy/crash-guard.ts';
 import type { CrashLock } from '../types.ts';
 import { foundBug, watch } from './apply.ts';
 import { look, reach } from './reach.ts';
-import type { Run } from './world.ts';
+import type { Run } from './context.ts';
 
 /**
  * What a run that died has put into the kernel stays there, whatever speaks against it now, and is watched to the end:

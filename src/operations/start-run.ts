@@ -1,5 +1,5 @@
 import { recover } from './recover.ts';
-import type { Run, World } from './world.ts';
+import type { Run, World } from './context.ts';
 
 /** A run that holds the lock until it is disposed of. */
 export type LockedRun = Run & Disposable;

@@ -1,9 +1,9 @@
 import { messageOf } from '../errors.ts';
-import { sameCode } from '../patch/life-cycle.ts';
+import { sameCode } from '../policy/life-cycle.ts';
 import { type StatusDocument, statusDocument } from '../report/document.ts';
 import type { Remembered } from '../types.ts';
 import { notEnabled } from './not-enabled.ts';
-import type { QuickWorld } from './world.ts';
+import type { QuickWorld } from './context.ts';
 
 /**
  * What is known of this machine, without asking anybody. Works for those who are not root; never waits.

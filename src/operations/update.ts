@@ -6,7 +6,7 @@ import { updateCves } from './cves.ts';
 import { obtain } from './obtain.ts';
 import { openMailbox, tellOwed } from './pings.ts';
 import { onDisk } from './reapply.ts';
-import type { Run } from './world.ts';
+import type { Run } from './context.ts';
 
 /**
  * Brings the running kernel up to date: check in, decide, obtain, apply, record. On the way the server is told how the

@@ -1,13 +1,13 @@
 import { during, LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Examination } from '../patch/examine.ts';
-import { takenBack } from '../patch/policy.ts';
+import { takenBack } from '../policy/choose.ts';
 import type { Trust } from '../patch/trust.ts';
 import type { Verification } from '../report/verification.ts';
-import { openGivenFile, readGivenCertificates } from '../store/given-files.ts';
+import { openGivenFile, readGivenCertificates } from '../store/input-files.ts';
 import type { Blocklist, TrustAnchor } from '../types.ts';
 import { revokedBy, trustAnchors } from './open-payload.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
 
 export interface VerifyOptions {
   /** File or directory of certificates; undefined for the pinned ones. */

@@ -13,7 +13,7 @@ import type {
   Support,
 } from '../types.ts';
 import { patchStateOf } from './patch-state.ts';
-import { noticeOf } from './words.ts';
+import { noticeOf } from './format.ts';
 
 /** The status document: built once, rendered in several ways. */
 export interface StatusDocument {

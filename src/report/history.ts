@@ -1,5 +1,5 @@
 import type { PastEvent } from '../types.ts';
-import { wholeSeconds } from './words.ts';
+import { wholeSeconds } from './format.ts';
 
 /** The history for people: one greppable line an event, the newest first. */
 export function renderHistory(history: readonly PastEvent[]): string {

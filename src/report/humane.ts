@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Blocked, StatusDocument } from './document.ts';
-import { ago, goDuration, wholeSeconds } from './words.ts';
+import { ago, goDuration, wholeSeconds } from './format.ts';
 
 type Line = [label: string, value: string | undefined];
 

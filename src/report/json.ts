@@ -1,5 +1,5 @@
 import type { Blocked, StatusDocument } from './document.ts';
-import { wholeSeconds } from './words.ts';
+import { wholeSeconds } from './format.ts';
 
 /**
  * The document as JSON, in the names, types, order and omissions that callers parse (upstream's own). What is

@@ -1,6 +1,6 @@
 import { Document, Scalar, type ScalarTag } from 'yaml';
 import type { StatusDocument } from './document.ts';
-import { goDuration, wholeSeconds } from './words.ts';
+import { goDuration, wholeSeconds } from './format.ts';
 
 /** The document as YAML, in the names, types, order and omissions that callers parse (upstream's own). */
 export function renderYaml(document: StatusDocument): string {

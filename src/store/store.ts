@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigFile, configFile } from './config.ts';
-import { type CrashLocks, crashLocks } from './crash-locks.ts';
+import { type CrashLocks, crashLocks } from './pending-insertions.ts';
 import { type CvesFile, cvesFile } from './cves.ts';
-import { type Events, events } from './events.ts';
+import { type Events, events } from './audit.ts';
 import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
 import { type StoreHealth, storeHealth } from './health.ts';
-import { takeRunLock } from './lock.ts';
+import { takeRunLock } from './run-lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
 import { type PingsFile, pingsFile } from './pings.ts';
-import { type RecordFile, recordFile } from './record.ts';
-import { type SnapSettings, snapSettings } from './snap-settings.ts';
+import { type RecordFile, recordFile } from './state.ts';
+import { type SnapSettings, snapSettings } from '../snapd/settings.ts';
 import { type TokenFile, tokenFile } from './token.ts';
 
 /** All that is kept between runs. */

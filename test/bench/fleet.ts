@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS } from '../../src/limits.ts';
-import { isCheckDue } from '../../src/operations/schedule.ts';
-import { pauseAfter } from '../../src/remote/retry.ts';
+import { isCheckDue } from '../../src/policy/schedule.ts';
+import { pauseAfter } from '../../src/source/retry.ts';
 import { parseConfig } from '../../src/store/config-keys.ts';
 import { type Plot, plotSvg } from './plot.ts';
 import { table } from './table.ts';

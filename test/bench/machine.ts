@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { linuxKernel } from '../../src/kernel/kernel.ts';
-import { livepatchServer } from '../../src/remote/server.ts';
+import { livepatchServer } from '../../src/source/server/client.ts';
 import { Secret } from '../../src/secret.ts';
 import { openStore } from '../../src/store/store.ts';
 import { makeSigner, type Signer } from '../patch/make/pki.ts';

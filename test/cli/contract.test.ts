@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
-import { COMMANDS } from '../../src/commands.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
 import type { Remembered } from '../../src/types.ts';
 import { machine, TOKEN } from './machine.ts';
 

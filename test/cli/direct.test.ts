@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { run } from '@oclif/core/run';
 import { describe, expect, it } from 'vitest';
 import { runDirectly } from '../../src/commands/direct.ts';
-import { COMMANDS } from '../../src/commands.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
 
 const root = join(import.meta.dirname, '../..');
 

@@ -60,12 +60,12 @@ describe('what a command loads, as built', () => {
 
     expect(loaded.exitCode).toBe(0);
     expect(loaded.files).toEqual([
-      'commands.ts',
-      'core-file.ts',
+      'commands/index.ts',
+      'kernel/core-dumps.ts',
       'errors.ts',
       'limits.ts',
       'main.ts',
-      'snapctl.ts',
+      'snapd/snapctl.ts',
     ]);
     // Node's own `tty`, which tells whether there are colours, brings `net` along.
     const heavy = [NETWORK, CRYPTO, PROCESSES];

@@ -12,7 +12,7 @@ export interface Loaded {
   builtins: string[];
   /** Packages that the loaded chunks of the bundle hold code of. */
   packages: string[];
-  /** Our own files in them: `remote/server.ts`. */
+  /** Our own files in them: `source/server/client.ts`. */
   files: string[];
 }
 

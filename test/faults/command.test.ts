@@ -8,7 +8,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { Secret } from '../../src/secret.ts';
 import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
-import { freePort } from '../remote/real-proxies.ts';
+import { freePort } from '../source/real-proxies.ts';
 import { makeAuthority } from '../server/pki.ts';
 import { startScene } from '../server/scene.ts';
 import { temporaryDirectory } from '../temporary.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../remote/real-proxies.ts';
+import { freePort } from '../source/real-proxies.ts';
 import { issueServerCertificate, makeAuthority, type ServerCertificate } from '../server/pki.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { type FaultySite, pour, say, startFaultySite, startRawServer } from './faulty.ts';

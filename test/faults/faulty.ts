@@ -9,7 +9,7 @@ import { LivepatchError } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
-import type { Surroundings } from '../../src/remote/surroundings.ts';
+import type { Surroundings } from '../../src/source/network-deps.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { startScene } from '../operations/scene.ts';
 

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
-import type { World } from '../../src/operations/world.ts';
+import type { World } from '../../src/operations/context.ts';
 import { Secret } from '../../src/secret.ts';
 import { openStore } from '../../src/store/store.ts';
 import { fakeKernel, MACHINE } from '../fakes/kernel.ts';

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { LivepatchError } from '../../src/errors.ts';
 import { refresh } from '../../src/operations/refresh.ts';
-import { livepatchServer } from '../../src/remote/server.ts';
+import { livepatchServer } from '../../src/source/server/client.ts';
 import { openStore } from '../../src/store/store.ts';
 import { type FakeState, fakeKernel, freshState } from '../fakes/kernel.ts';
 

@@ -7,7 +7,7 @@ import { doctor } from '../../src/operations/doctor.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
-import type { World } from '../../src/operations/world.ts';
+import type { World } from '../../src/operations/context.ts';
 import { renderFindings } from '../../src/report/findings.ts';
 import type { LivePatch } from '../../src/types.ts';
 import { MACHINE } from '../fakes/kernel.ts';

@@ -7,7 +7,7 @@ import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { status } from '../../src/operations/status.ts';
-import type { World } from '../../src/operations/world.ts';
+import type { World } from '../../src/operations/context.ts';
 import { Secret } from '../../src/secret.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { broken } from './invariants.ts';

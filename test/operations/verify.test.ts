@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/limits.ts';
 import { verify } from '../../src/operations/verify.ts';
-import type { World } from '../../src/operations/world.ts';
+import type { World } from '../../src/operations/context.ts';
 import type { Verification } from '../../src/report/verification.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Blocklist } from '../../src/types.ts';

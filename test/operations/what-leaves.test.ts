@@ -6,7 +6,7 @@ import { disable } from '../../src/operations/disable.ts';
 import { doctor } from '../../src/operations/doctor.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
-import { CheckIn, PingRequest, RegisterRequest } from '../../src/remote/messages.ts';
+import { CheckIn, PingRequest, RegisterRequest } from '../../src/source/server/messages.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { startScene } from './scene.ts';
 

@@ -10,7 +10,7 @@ import {
   RegisterRequest,
   SCHEMA,
   SERIAL_HEADER,
-} from '../../src/remote/messages.ts';
+} from '../../src/source/server/messages.ts';
 import type { Advice, Architecture } from '../../src/types.ts';
 import type { Database, StoredMachine } from './database.ts';
 import { authenticate, bearerToken, type Call, Refusal, type Reply, readBody } from './http.ts';

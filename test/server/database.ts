@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import type { CheckIn } from '../../src/remote/messages.ts';
+import type { CheckIn } from '../../src/source/server/messages.ts';
 import type { Advice, Architecture, Blocklist, CveData, Fix, Ping, Support } from '../../src/types.ts';
 
 /** From the boldest to the most careful. A machine sees the patches of its own tier and of all after it. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { SupportedAnswer } from '../../src/remote/messages.ts';
+import type { SupportedAnswer } from '../../src/source/server/messages.ts';
 import { ArchitectureName, KernelVersion } from '../../src/schemas.ts';
 import { type Call, type Reply, validate } from './http.ts';
 

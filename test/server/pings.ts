@@ -1,4 +1,4 @@
-import { PingRequest } from '../../src/remote/messages.ts';
+import { PingRequest } from '../../src/source/server/messages.ts';
 import { type Call, type Reply, readBody } from './http.ts';
 
 /** `POST /v1/pings`: from anybody, for nobody may be asked who it is. */

@@ -16,7 +16,7 @@ import {
   RegisterRequest,
   SERIAL_HEADER,
   SupportedAnswer,
-} from '../../src/remote/messages.ts';
+} from '../../src/source/server/messages.ts';
 
 const BODIES = {
   RegisterRequest,

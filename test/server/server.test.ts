@@ -9,7 +9,7 @@ import {
   InfoAnswer,
   RegisterAnswer,
   SupportedAnswer,
-} from '../../src/remote/messages.ts';
+} from '../../src/source/server/messages.ts';
 import { checkInOf, KERNEL, MACHINE_ID, type Scene, startScene } from './scene.ts';
 
 let scene: Scene;

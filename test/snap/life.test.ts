@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PLUGS } from '../../src/kernel/plugs.ts';
+import { PLUGS } from '../../src/snapd/plugs.ts';
 import { type Site, startSite } from '../kernel/site.ts';
 import type { Machine } from '../kernel/vm.ts';
 import { MOUNT_HOST, startSnapMachine } from './machine.ts';

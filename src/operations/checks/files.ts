@@ -1,6 +1,6 @@
 import { LivepatchError } from '../../errors.ts';
 import { trustAnchors } from '../open-payload.ts';
-import { asFailure, failed, ok, type Patient, unknown, type Verdict, wrong } from './patient.ts';
+import { asFailure, failed, ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
 
 export function configuration({ config, host }: Patient): Verdict {
   if (!(config instanceof LivepatchError)) return ok('every setting is understood');

@@ -1,5 +1,5 @@
 import { LivepatchError } from '../../errors.ts';
-import { ok, type Patient, unknown, type Verdict, wrong } from './patient.ts';
+import { ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
 
 export function root({ host }: Patient): Verdict {
   return host.isRoot

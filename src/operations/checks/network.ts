@@ -1,7 +1,7 @@
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { lookUp, proxyOf } from '../../remote/look-up.ts';
-import { failed, ok, type Patient, unknown, type Verdict, wrong } from './patient.ts';
+import { lookUp, proxyOf } from '../../source/look-up.ts';
+import { failed, ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
 
 /** Judged by the last answer of the server, which carries its time. */
 export function clock({ remembered, world }: Patient): Verdict {

@@ -1,7 +1,7 @@
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { HoldReason } from '../../types.ts';
-import { attempt, failed, ok, type Patient, unknown, type Verdict, wrong } from './patient.ts';
+import { attempt, failed, ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
 
 export function token({ host, remembered, world }: Patient): Verdict {
   if (!world.store.token.exists()) {

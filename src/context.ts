@@ -1,0 +1,66 @@
+import { setTimeout } from 'node:timers/promises';
+import { linuxKernel } from './kernel/kernel.ts';
+import type { World } from './operations/context.ts';
+import { openStore } from './store/store.ts';
+import type { LogLevel } from './types.ts';
+import { isJournal, openVoice, PRIORITY } from './commands/progress.ts';
+
+/** The world outside, as it really is: this kernel, this disk, this clock, the configured server. */
+export function realWorld(clientVersion: string): World {
+  return {
+    clientVersion,
+    kernel: linuxKernel(),
+    store: openStore(process.env),
+    async connect(config) {
+      const { livepatchServer } = await import('./source/server/client.ts');
+      return livepatchServer(config, clientVersion, { tell: voice.step });
+    },
+    now: () => new Date(),
+    sleep: async (milliseconds) => void (await setTimeout(milliseconds)),
+    progress: voice.step,
+    debug: (text) => voice.log('debug', text),
+    transferred: voice.transferred,
+    warn,
+  };
+}
+
+const { stderr, env } = process;
+const journal = isJournal(2, env);
+/** Nobody is there to watch: the configuration decides what is said. */
+let unattended = journal;
+
+/** The one voice of this process. */
+export const voice = openVoice({
+  write: (text) => stderr.write(text),
+  columns: stderr.isTTY && env.TERM !== 'dumb' ? stderr.columns : undefined,
+  journal,
+  says: (level) => (!unattended && level !== 'debug') || PRIORITY[level] <= PRIORITY[logLevel()],
+  clock: () => performance.now(),
+});
+
+/** Nothing failed, and still it should be known. */
+export function warn(text: string): void {
+  voice.log('warning', `warning: ${text}`);
+}
+
+/** From now on the log-level of the configuration counts: a timer called. */
+export function nobodyWatches(): void {
+  unattended = true;
+}
+
+let known: LogLevel | undefined;
+
+/** A person sees every step, and more when the configuration asks for more. */
+export function logLevel(): LogLevel {
+  known ??= configuredLogLevel();
+  return unattended || known === 'debug' ? known : 'info';
+}
+
+/** A configuration that cannot be read is reported where it is needed; here it must not stop a word. */
+function configuredLogLevel(): LogLevel {
+  try {
+    return openStore(env).config.read().logLevel;
+  } catch {
+    return 'warning';
+  }
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { LivepatchError } from '../errors.ts';
+import type { Secret } from '../secret.ts';
+import type { Offer } from '../types.ts';
+import { addressOf, badAnswer, type Request, type Response, refusal, send, unreachable } from './server/exchange.ts';
+import { pauseOrThrow } from './retry.ts';
+import type { Transport } from './transport.ts';
+
+interface DownloadOptions {
+  token: Secret;
+  /** Refuse whatever is not https. */
+  onlyTls: boolean;
+}
+
+/** How much of the file has come, and under which tag. */
+interface Progress {
+  received: number;
+  etag: string | undefined;
+}
+
+/**
+ * Fetches a patch file: yields its bytes, going on where it broke off, and ends in an error unless size and SHA-256
+ * are exactly as declared. What was yielded until then is to be thrown away.
+ * @param server the configured server: the token is sent to its origin and to no other.
+ * @throws LivepatchError `network`, `server-refused`, `bad-answer`, `digest`
+ */
+export async function* download(
+  transport: Transport,
+  server: URL,
+  offer: Offer,
+  options: DownloadOptions,
+): AsyncGenerator<Buffer> {
+  const { surroundings } = transport;
+  const hash = createHash('sha256');
+  const progress: Progress = { received: 0, etag: undefined };
+  const began = Date.now();
+  let failures = 0;
+  while (progress.received < offer.size) {
+    const before = progress.received;
+    try {
+      const timeLimit = surroundings.limits.downloadTime - (Date.now() - began);
+      const found = await locate(transport, server, offer, options, progress, Math.max(timeLimit, 1));
+      for await (const chunk of bytesOf(...found, offer, progress)) {
+        hash.update(chunk);
+        yield chunk;
+      }
+      break;
+    } catch (error) {
+      // Whoever sends something at each try is slow, not dead; the time limit holds for both.
+      failures = progress.received > before ? 1 : failures + 1;
+      const elapsed = Date.now() - began;
+      if (elapsed >= surroundings.limits.downloadTime) throw error;
+      await pauseOrThrow(error, { failures, elapsed }, surroundings);
+    }
+  }
+  if (progress.received !== offer.size) {
+    throw differs(
+      addressIn(offer, server),
+      `has ${progress.received} bytes instead of the ${offer.size} declared`,
+    );
+  }
+  if (hash.digest('hex') !== offer.sha256)
+    throw differs(addressIn(offer, server), 'does not have the SHA-256 declared');
+}
+
+/** Asks for the rest of the file, and follows redirects to where it is. */
+async function locate(
+  transport: Transport,
+  server: URL,
+  offer: Offer,
+  { token, onlyTls }: DownloadOptions,
+  { received, etag }: Progress,
+  timeLimit: number,
+): Promise<[Request, Response]> {
+  const { redirects } = transport.surroundings.limits;
+  const headers = received === 0 ? {} : { range: `bytes=${received}-`, ...(etag && { 'if-range': etag }) };
+  let request: Request = { method: 'GET', url: addressIn(offer, server), headers, timeLimit };
+  for (let followed = 0; followed <= redirects; followed += 1) {
+    const { url } = request;
+    requireAllowed(request, onlyTls);
+    const response = await send(transport, url.origin === server.origin ? { ...request, token } : request);
+    if (response.status === 200 || response.status === 206) return [request, response];
+    response.body.destroy();
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
+      throw refusal(request, response, '');
+    }
+    request = { ...request, url: next(request, location) };
+  }
+  throw badAnswer(request, `more than ${redirects} redirects`);
+}
+
+/** What is still missing of the file, bounded by the size declared. */
+async function* bytesOf(
+  request: Request,
+  { status, headers, body }: Response,
+  { size }: Offer,
+  progress: Progress,
+): AsyncGenerator<Buffer> {
+  // The whole file once more: what we have of it is skipped, and the digest tells whether it is still the same file.
+  let skip = status === 200 ? progress.received : 0;
+  if (status === 206 && !isRest(headers['content-range'], progress.received, size)) {
+    body.destroy();
+    throw badAnswer(request, 'it is another part of the file than was asked for');
+  }
+  // RFC 9110 section 13.1.5: a weak tag says nothing about bytes.
+  if (headers.etag?.startsWith('"')) progress.etag = headers.etag;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      const fresh = chunk.subarray(Math.min(skip, chunk.length));
+      skip -= chunk.length - fresh.length;
+      progress.received += fresh.length;
+      // Endless data: stop at the first byte beyond what was declared.
+      if (progress.received > size) throw differs(request.url, `is larger than the ${size} bytes declared`);
+      if (fresh.length > 0) yield fresh;
+    }
+  } catch (error) {
+    throw unreachable(request, error);
+  }
+}
+
+/** RFC 9110 section 14.4: exactly from what we have to the end. */
+function isRest(contentRange: string | undefined, received: number, size: number): boolean {
+  const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(contentRange ?? '') ?? [];
+  return (
+    received > 0 &&
+    Number(first) === received &&
+    Number(last) === size - 1 &&
+    (total === '*' || Number(total) === size)
+  );
+}
+
+/** @throws LivepatchError `bad-answer` */
+function addressIn({ url }: Offer, server: URL): URL {
+  const address = URL.parse(url, server);
+  if (address !== null) return address;
+  throw badAnswer({ method: 'GET', url: server, timeLimit: 0 }, 'it offers a patch file at no URL');
+}
+
+function differs(url: URL, how: string): LivepatchError {
+  return new LivepatchError('digest', `the patch file from "${addressOf(url)}" ${how}`, {
+    hint: 'It was damaged on its way or on the server, and was thrown away.',
+  });
+}
+
+/**
+ * @throws LivepatchError `bad-answer` for a scheme that is none of ours, http where TLS is asked for, or an address
+ * that brings a user and password of its own, which would be sent in the token's place.
+ */
+function requireAllowed(request: Request, onlyTls: boolean): void {
+  const { password, protocol, username } = request.url;
+  const schemes = onlyTls ? ['https:'] : ['https:', 'http:'];
+  if (!schemes.includes(protocol)) throw badAnswer(request, `${protocol} is not allowed for a patch file`);
+  if (username !== '' || password !== '') throw badAnswer(request, 'the address holds a user or password');
+}
+
+function next(request: Request, location: string): URL {
+  const target = URL.parse(location, request.url);
+  if (target === null) throw badAnswer(request, 'it redirects to no URL');
+  // A redirect may move a file, never strip the protection it is fetched under.
+  if (request.url.protocol === 'https:' && target.protocol !== 'https:') {
+    throw badAnswer(request, `it redirects from https to ${target.protocol.slice(0, -1)}`);
+  }
+  return target;
+}

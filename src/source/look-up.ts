@@ -1,0 +1,19 @@
+import { lookup } from 'node:dns/promises';
+import type { Config } from '../types.ts';
+import { proxyFor, withoutBrackets } from './proxy.ts';
+import { SURROUNDINGS } from './network-deps.ts';
+
+/** @returns the proxy that the server is reached through, by the configuration or the environment. */
+export function proxyOf(config: Config): URL | undefined {
+  return proxyFor(config.remoteServer, config, SURROUNDINGS.env);
+}
+
+/** @returns the addresses of a host, as every program here finds them; undefined when it has none. */
+export async function lookUp(host: string): Promise<string[] | undefined> {
+  try {
+    const addresses = await lookup(withoutBrackets(host), { all: true });
+    return addresses.map(({ address }) => address);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,111 @@
+import { hasErrno, LivepatchError } from '../errors.ts';
+import type { Surroundings } from './network-deps.ts';
+
+/** A failure that may pass: nobody could be reached, or somebody asks to come back later. */
+export interface Setback {
+  kind: 'unreachable' | 'busy';
+  /** What Retry-After says, milliseconds from now. */
+  retryAfter?: number | undefined;
+}
+
+/** How far persisting has come. */
+export interface Persistence {
+  /** Tries that have failed in a row, this one included. */
+  failures: number;
+  /** Milliseconds since the first of them began. */
+  elapsed: number;
+}
+
+/**
+ * How long to pause before the next try, in milliseconds; undefined when there shall be none. Pure.
+ *
+ * Full jitter: the pause is anything from nothing up to a bound that doubles, so that clients that failed together
+ * do not come back together. A machine that was just booted tries for longer, since its network may not be up yet.
+ */
+export function pauseAfter(
+  { kind, retryAfter = 0 }: Setback,
+  { failures, elapsed }: Persistence,
+  { limits, random, uptime }: Pick<Surroundings, 'limits' | 'random' | 'uptime'>,
+): number | undefined {
+  const booting = kind === 'unreachable' && uptime() < limits.bootTime && elapsed < limits.bootPatience;
+  if (failures >= limits.attempts && !booting) return undefined;
+  // Earlier than the server asked would be rude, and that late is the next timer's run.
+  if (retryAfter > limits.retryAfterLongest) return undefined;
+  const bound = Math.min(limits.pauseLongest, limits.pauseShortest * 2 ** (failures - 1));
+  return Math.round(retryAfter + random() * bound);
+}
+
+/** Connections that failed for a reason that may pass. Distrust and nonsense (TLS, HTTP) are no such reasons. */
+const PASSING = [
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'EPROXYDOWN',
+  'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ETIMEDOUT',
+];
+
+/** Statuses by which a server, or what stands before it, asks to come back later. */
+const BUSY = [429, 502, 503, 504];
+
+/** What a refusal keeps as its cause. */
+export interface Refused {
+  status: number;
+  /** The server itself says that it will not have this token or this machine; see PROTOCOL.md, "Errors". */
+  denied: boolean;
+  retryAfter: string | undefined;
+}
+
+/** @returns undefined for a failure that trying again would not mend. */
+export function setbackOf(error: unknown, now: Date): Setback | undefined {
+  if (!(error instanceof LivepatchError)) return undefined;
+  const { cause } = error;
+  if (error.code === 'network' && PASSING.some((code) => hasErrno(cause, code))) {
+    return { kind: 'unreachable' };
+  }
+  if (error.code !== 'server-refused') return undefined;
+  const { retryAfter, status } = cause as Refused;
+  return BUSY.includes(status) ? { kind: 'busy', retryAfter: parseRetryAfter(retryAfter, now) } : undefined;
+}
+
+/** RFC 9110 section 10.2.3: seconds, or a date. @returns undefined for what is neither. */
+export function parseRetryAfter(text: string | undefined, now: Date): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  // Only the date format that RFC 9110 section 5.6.7 has senders use; Date.parse alone would take `-1` for a year.
+  const isDate = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text);
+  const time = isDate ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? undefined : Math.max(time - now.getTime(), 0);
+}
+
+/** Pauses and returns if there shall be another try; else throws the error. */
+export async function pauseOrThrow(
+  error: unknown,
+  persistence: Persistence,
+  surroundings: Surroundings,
+): Promise<void> {
+  const setback = setbackOf(error, new Date());
+  const pause = setback && pauseAfter(setback, persistence, surroundings);
+  if (pause === undefined) throw error;
+  surroundings.tell(`${(error as Error).message}; trying again in ${Math.ceil(pause / 1000)} s`);
+  await surroundings.pause(pause);
+}
+
+/** Tries until it succeeds, or fails for good. */
+export async function persistently<T>(surroundings: Surroundings, attempt: () => Promise<T>): Promise<T> {
+  const began = Date.now();
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      await pauseOrThrow(error, { failures, elapsed: Date.now() - began }, surroundings);
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import * as v from 'valibot';
+import {
+  AdviceSchema,
+  ArchitectureName,
+  CveDataSchema,
+  count,
+  hex,
+  KernelVersion,
+  PatchStateName,
+  PingSchema,
+  SupportName,
+  Time,
+  text,
+  Version,
+} from '../../schemas.ts';
+import type { Machine } from '../../types.ts';
+
+/**
+ * The wire protocol's bodies, one schema each, shared by the client and the reference server: unknown fields are
+ * ignored, so that either side may learn first; wrong types are refused with the field's name. Every string is
+ * bounded, for all of it comes from the network.
+ */
+
+/** The version of every body here. A peer that speaks another is refused, never guessed at. */
+export const SCHEMA = 1;
+
+const schema = v.literal(SCHEMA);
+
+/** `POST /v1/client/<machine-id>` with an auth or resource token. */
+export const RegisterRequest = v.object({
+  schema,
+  clientVersion: text(64),
+  architecture: ArchitectureName,
+  kernel: KernelVersion,
+});
+export const RegisterAnswer = v.object({ schema, machineToken: hex(32) });
+
+/** `POST /v1/client/<machine-id>/updates`: all that a check-in tells of a machine. */
+export const CheckIn = v.object({
+  schema,
+  clientVersion: text(64),
+  machineId: hex(32),
+  architecture: ArchitectureName,
+  cpuModel: text(256),
+  kernel: KernelVersion,
+  bootTime: Time,
+  uptimeSeconds: count,
+  patch: v.optional(
+    v.object({
+      version: Version,
+      state: PatchStateName,
+    }),
+  ),
+  lastCheck: v.optional(Time),
+  /** Number of the last answer accepted. Without it a 204 could confirm an answer that was lost on its way. */
+  lastSerial: v.optional(count),
+  cutoffDate: v.boolean(),
+  patchDelay: v.boolean(),
+});
+
+/** 200 of a check-in. A 204 says "as before" and carries number and time in headers of these names. */
+export const CheckInAnswer = v.object({ schema, serial: count, issuedAt: Time, ...AdviceSchema.entries });
+export const SERIAL_HEADER = 'livepatch-serial';
+export const ISSUED_AT_HEADER = 'livepatch-issued-at';
+
+/** `GET /v1/client/<machine-id>/info`. */
+export const InfoAnswer = v.object({ schema, tier: text(64) });
+
+/** 200 of `GET /v1/client/<machine-id>/cves`; its ETag is the SHA-256 of the body. */
+export const CvesAnswer = v.object({ schema, ...CveDataSchema.entries });
+
+/** `POST /v1/pings`: all that is told of a patch's health. No token goes with it, nor anything of the machine's. */
+export const PingRequest = v.object({ schema, architecture: ArchitectureName, ...PingSchema.entries });
+
+/** `GET /v1/api/kernels/supported`, upstream's own body. */
+export const SupportedAnswer = v.object({ Supported: SupportName });
+
+/** Any 4xx or 5xx. */
+export const ErrorAnswer = v.object({ error: text(1024) });
+
+export type CheckIn = v.InferOutput<typeof CheckIn>;
+export type CheckInAnswer = v.InferOutput<typeof CheckInAnswer>;
+
+/** What a registration tells of a machine. */
+export function registerRequest(
+  machine: Machine,
+  clientVersion: string,
+): v.InferOutput<typeof RegisterRequest> {
+  return { schema: SCHEMA, clientVersion, architecture: machine.architecture, kernel: machine.kernel };
+}

@@ -1,0 +1,102 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { Agent as HttpAgent } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import got, { type Got } from 'got';
+import { LivepatchError, messageOf } from '../errors.ts';
+import type { Config } from '../types.ts';
+import { type ProxyConfig, proxyFor } from './proxy.ts';
+import type { Surroundings } from './network-deps.ts';
+
+/** Where distributions keep their CA pool: Debian and Ubuntu; Fedora and RHEL; SUSE. */
+const HOST_CA_BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+];
+
+/** What of the configuration decides how a connection is made. */
+export type TransportConfig = Pick<Config, 'caCerts' | 'dialTimeout'> & ProxyConfig;
+
+/** How requests are carried. */
+export interface Transport {
+  http: Got;
+  /** Loads what a proxy takes only where there is one. @throws LivepatchError `config`; see proxy.ts. */
+  agentsFor(url: URL): Promise<{ http: HttpAgent; https: HttpsAgent } | undefined>;
+  /** For one connection: name, TCP, TLS, and the proxy between. Milliseconds. */
+  dialTimeout: number;
+  surroundings: Surroundings;
+}
+
+/**
+ * An HTTP client that trusts the host's CAs plus the shipped and the configured ones, speaks TLS 1.2 or newer, gives
+ * up in time, unpacks nothing, follows no redirect by itself (a token must not follow one) and leaves retries to its
+ * caller.
+ */
+export function transport(config: TransportConfig, userAgent: string, surroundings: Surroundings): Transport {
+  const { dialTimeout } = config;
+  const { env, limits } = surroundings;
+  const trust = {
+    minVersion: 'TLSv1.2' as const,
+    // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED=0 in an environment file would switch it off otherwise.
+    rejectUnauthorized: true,
+  };
+  const ca = [
+    ...hostCertificates(),
+    ...shippedCertificates(env),
+    ...(config.caCerts === '' ? [] : [config.caCerts]),
+  ];
+  const http = got.extend({
+    headers: { 'user-agent': userAgent, 'accept-encoding': 'identity' },
+    // What would be unpacked could be a bomb; nothing of the protocol is packed.
+    decompress: false,
+    https: { ...trust, certificateAuthority: ca },
+    timeout: {
+      lookup: dialTimeout,
+      connect: dialTimeout,
+      secureConnect: dialTimeout,
+      socket: limits.idleTime,
+      response: limits.answerTime,
+    },
+    followRedirect: false,
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+  });
+  return {
+    http,
+    async agentsFor(url) {
+      const proxy = proxyFor(url, config, env);
+      if (proxy === undefined) return undefined;
+      const { agentsThrough } = await import('./tunnel.ts');
+      return agentsThrough(proxy, { ...trust, ca }, dialTimeout);
+    },
+    dialTimeout,
+    surroundings,
+  };
+}
+
+function hostCertificates(): string[] {
+  const bundle = HOST_CA_BUNDLES.find((path) => existsSync(path));
+  return bundle === undefined ? [...rootCertificates] : [readFileSync(bundle, 'utf8')];
+}
+
+/** `$SNAP/ca/*.pem`: CAs fixed in the package, for a server whose CA is in nobody's pool. */
+function shippedCertificates({ SNAP }: NodeJS.ProcessEnv): string[] {
+  if (SNAP === undefined) return [];
+  const directory = join(SNAP, 'ca');
+  try {
+    if (!existsSync(directory)) return [];
+    const files = readdirSync(directory).filter((name) => name.endsWith('.pem'));
+    return files.sort().map((name) => readFileSync(join(directory, name), 'utf8'));
+  } catch (error) {
+    throw new LivepatchError(
+      'config',
+      `cannot read the CA certificates in ${directory}: ${messageOf(error)}`,
+      {
+        hint: 'Install the snap again.',
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { PLUGS } from '../../src/snapd/plugs.ts';
+
+it('asks for the very plugs that the snap declares', () => {
+  const file = join(import.meta.dirname, '../../snap/snapcraft.yaml');
+
+  expect(Object.keys(parse(readFileSync(file, 'utf8')).plugs)).toEqual(PLUGS);
+});

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { proxyFor } from '../../src/source/proxy.ts';
+
+const NONE = { httpProxy: '', httpsProxy: '', noProxy: '' };
+const HTTPS = new URL('https://livepatch.example.com');
+const HTTP = new URL('http://livepatch.example.com');
+
+describe('the proxy of a request', () => {
+  it.each<[string, URL, Partial<typeof NONE>, NodeJS.ProcessEnv, string | undefined]>([
+    ['none', HTTPS, {}, {}, undefined],
+    ['the configured one', HTTPS, { httpsProxy: 'http://p:3128' }, {}, 'http://p:3128/'],
+    ['for http its own', HTTP, { httpProxy: 'http://p', httpsProxy: 'http://q' }, {}, 'http://p/'],
+    ['not that of https for http', HTTP, { httpsProxy: 'http://q' }, {}, undefined],
+    ["the environment's", HTTPS, {}, { HTTPS_PROXY: 'http://e:1' }, 'http://e:1/'],
+    ["the environment's for http", HTTP, {}, { HTTP_PROXY: 'http://e:1' }, 'http://e:1/'],
+    [
+      'lower case before upper case',
+      HTTPS,
+      {},
+      { HTTPS_PROXY: 'http://u', https_proxy: 'http://l' },
+      'http://l/',
+    ],
+    [
+      'the configuration before the environment',
+      HTTPS,
+      { httpsProxy: 'socks5://c:1080' },
+      { https_proxy: 'http://e' },
+      'socks5://c:1080',
+    ],
+    [
+      'one without a scheme',
+      HTTPS,
+      {},
+      { https_proxy: 'proxy.example.com:3128' },
+      'http://proxy.example.com:3128/',
+    ],
+    ['none where NO_PROXY says so', HTTPS, {}, { https_proxy: 'http://e', NO_PROXY: '*' }, undefined],
+    [
+      'no-proxy of the configuration before that of the environment',
+      HTTPS,
+      { noProxy: 'other.example.com' },
+      { https_proxy: 'http://e', no_proxy: '*' },
+      'http://e/',
+    ],
+  ])('%s', (_what, url, config, env, expected) => {
+    expect(proxyFor(url, { ...NONE, ...config }, env)?.href).toBe(expected);
+  });
+
+  it.each(['ftp://p', 'http://', 'http://user:100%@p', '::'])(
+    'is not %s, whose text is not repeated',
+    (text) => {
+      expect(() => proxyFor(HTTPS, NONE, { HTTPS_PROXY: text })).toThrow(
+        'HTTPS_PROXY: is not the address of an http, https or socks5 proxy',
+      );
+      expect(() => proxyFor(HTTPS, { ...NONE, httpsProxy: text }, {})).toThrow(/^https-proxy: is not/);
+    },
+  );
+});
+
+describe('no-proxy', () => {
+  it.each([
+    ['*', 'https://a.example.com', true],
+    ['a.example.com', 'https://a.example.com', true],
+    ['A.EXAMPLE.com', 'https://a.example.COM', true],
+    ['example.com', 'https://a.example.com', true],
+    ['.example.com', 'https://a.example.com', true],
+    ['.example.com', 'https://example.com', true],
+    ['*.example.com', 'https://a.example.com', true],
+    ['example.com', 'https://anexample.com', false],
+    ['a.example.com', 'https://example.com', false],
+    ['example.com:443', 'https://example.com', true],
+    ['example.com:8443', 'https://example.com', false],
+    ['example.com:80', 'http://example.com', true],
+    ['b.com, example.com', 'https://example.com', true],
+    ['b.com example.com', 'https://example.com', true],
+    ['10.0.0.1', 'https://10.0.0.1', true],
+    ['0.0.1', 'https://10.0.0.1', false],
+    ['10.0.0.0/8', 'https://10.2.3.4:8443', true],
+    ['10.0.0.0/8', 'https://11.2.3.4', false],
+    ['10.0.0.0/99', 'https://10.2.3.4', false],
+    ['10.0.0.0/8', 'https://10.example.com', false],
+    ['x/8', 'https://10.2.3.4', false],
+    ['::1', 'https://[::1]', true],
+    ['[::1]:8443', 'https://[::1]:8443', true],
+    ['fd00::/8', 'https://[fd12::1]', true],
+    ['fd00::/8', 'https://10.0.0.1', false],
+    ['', 'https://example.com', false],
+    [', ,', 'https://example.com', false],
+  ])('%j for %s: %s', (noProxy, url, exempt) => {
+    const proxy = proxyFor(new URL(url), { httpProxy: 'http://p', httpsProxy: 'http://p', noProxy }, {});
+    expect(proxy === undefined).toBe(exempt);
+  });
+});
