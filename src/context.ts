@@ -1,25 +1,25 @@
 import { setTimeout } from 'node:timers/promises';
+import { isJournal, openReporter, PRIORITY } from './commands/progress.ts';
 import { linuxKernel } from './kernel/kernel.ts';
-import type { World } from './operations/context.ts';
+import type { Context } from './operations/context.ts';
 import { openStore } from './store/store.ts';
 import type { LogLevel } from './types.ts';
-import { isJournal, openVoice, PRIORITY } from './commands/progress.ts';
 
-/** The world outside, as it really is: this kernel, this disk, this clock, the configured server. */
-export function realWorld(clientVersion: string): World {
+/** The context outside, as it really is: this kernel, this disk, this clock, the configured server. */
+export function realContext(clientVersion: string): Context {
   return {
     clientVersion,
     kernel: linuxKernel(),
     store: openStore(process.env),
     async connect(config) {
       const { livepatchServer } = await import('./source/server/client.ts');
-      return livepatchServer(config, clientVersion, { tell: voice.step });
+      return livepatchServer(config, clientVersion, { tell: reporter.step });
     },
     now: () => new Date(),
     sleep: async (milliseconds) => void (await setTimeout(milliseconds)),
-    progress: voice.step,
-    debug: (text) => voice.log('debug', text),
-    transferred: voice.transferred,
+    progress: reporter.step,
+    debug: (text) => reporter.log('debug', text),
+    transferred: reporter.transferred,
     warn,
   };
 }
@@ -29,8 +29,8 @@ const journal = isJournal(2, env);
 /** Nobody is there to watch: the configuration decides what is said. */
 let unattended = journal;
 
-/** The one voice of this process. */
-export const voice = openVoice({
+/** The one reporter of this process. */
+export const reporter = openReporter({
   write: (text) => stderr.write(text),
   columns: stderr.isTTY && env.TERM !== 'dumb' ? stderr.columns : undefined,
   journal,
@@ -40,11 +40,11 @@ export const voice = openVoice({
 
 /** Nothing failed, and still it should be known. */
 export function warn(text: string): void {
-  voice.log('warning', `warning: ${text}`);
+  reporter.log('warning', `warning: ${text}`);
 }
 
 /** From now on the log-level of the configuration counts: a timer called. */
-export function nobodyWatches(): void {
+export function setUnattended(): void {
   unattended = true;
 }
 

@@ -80,7 +80,7 @@ export const LIMITS = {
     pollShortest: 20,
     pollLongest: 1 * SECOND,
     /** After its transition a patch is watched for so long before it counts as settled. */
-    settleTime: 10 * SECOND,
+    watchTime: 10 * SECOND,
     /** How long a machine has to be up before a patch that it may have died of is tried once more. */
     cleanTime: 15 * 60 * SECOND,
     /** Steps of policy/life-cycle.ts on the way to one goal; the longest way that leads anywhere has six. */

@@ -1,8 +1,8 @@
 import type { Interfaces } from '@oclif/core';
 import packageJson from '../package.json' with { type: 'json' };
 import { COMMANDS } from './commands/index.ts';
-import { keepMemoryOutOfCoreFiles } from './kernel/core-dumps.ts';
 import { EXIT_STATUS, LivepatchError, messageOf } from './errors.ts';
+import { keepMemoryOutOfCoreFiles } from './kernel/core-dumps.ts';
 
 /**
  * Runs the command that argv names. Errors are two lines on stderr, what happened and what to do next, and an exit
@@ -56,11 +56,11 @@ async function report(error: unknown): Promise<number> {
   // oclif's way to say "this was all right, stop here", as help does.
   if (isOclif(error) && error.oclif.exit === 0) return 0;
   // What speaks by the configuration is loaded when there is something to say.
-  const { logLevel, voice } = await import('./context.ts');
+  const { logLevel, reporter } = await import('./context.ts');
   const wantsCauses = process.argv.includes('--debug') || logLevel() === 'debug';
   const failure = error instanceof LivepatchError ? error : undefined;
   const lines = [messageOf(error), failure?.hint, ...(wantsCauses ? causesOf(error) : [])];
-  voice.log('error', lines.filter((line) => line !== undefined && line !== '').join('\n'));
+  reporter.log('error', lines.filter((line) => line !== undefined && line !== '').join('\n'));
   if (failure !== undefined) return failure.exitStatus;
   return isOclif(error) ? EXIT_STATUS.usage : EXIT_STATUS.general;
 }

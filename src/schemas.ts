@@ -27,7 +27,7 @@ const PlainDate = v.pipe(text(10), v.isoDate());
 /** `121.4`: what a person reads and what notices name; compared number by number. */
 export const Version = v.pipe(text(20), v.regex(/^\d{1,6}(\.\d{1,6}){0,2}$/, 'not a patch version'));
 export const ArchitectureName = v.picklist(['amd64', 'arm64', 's390x']);
-/** `6.8.0-1047.50-aws`, `6.1.0-56-amd64`: it becomes part of a file name, so it cannot hold a slash. */
+/** `6.8.0-1047.50-aws`, `6.1.0-56-amd64`: it pollUntil part of a file name, so it cannot hold a slash. */
 export const KernelVersion = v.pipe(text(64), v.regex(/^[0-9][0-9A-Za-z.+~_-]*$/, 'not a kernel version'));
 
 export const FixList = v.pipe(

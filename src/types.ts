@@ -177,7 +177,7 @@ export type Decision =
   | { action: 'hold'; hold: Hold };
 
 /** The lock of an insertion that has not settled yet; see policy/crash-guard.ts. */
-export interface CrashLock {
+export interface PendingInsertion {
   module: string;
   version: string;
   kernel: string;
@@ -218,8 +218,8 @@ export interface AppliedPatch {
   bug?: boolean | undefined;
 }
 
-/** What is remembered between runs. Holds no secret. */
-export interface Remembered {
+/** What is state between runs. Holds no secret. */
+export interface State {
   /** The last check-in, good or not. */
   lastCheck?: { at: string; error?: string | undefined } | undefined;
   /** The last answer that was accepted, and the kernel it was about. */
@@ -277,7 +277,7 @@ export interface Ping {
 }
 
 /** A ping that goes out when it is due, if the machine is still in the same boot; see policy/pings.ts. */
-export interface OwedPing extends Ping {
+export interface PendingPing extends Ping {
   due: string;
   bootId: string;
 }

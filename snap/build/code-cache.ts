@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { type CheckInAnswer, ISSUED_AT_HEADER, SCHEMA, SERIAL_HEADER } from '../../src/source/server/messages.ts';
+import {
+  type CheckInAnswer,
+  ISSUED_AT_HEADER,
+  SCHEMA,
+  SERIAL_HEADER,
+} from '../../src/source/server/messages.ts';
 
 /** Makes V8's code cache of the bundle, by running what is to start quickly; see fill-code-cache.ts and bin/load.js. */
 const COMMANDS = [

@@ -1,21 +1,21 @@
-import type { World } from '../operations/context.ts';
-import { realWorld, voice } from '../context.ts';
+import { realContext, reporter } from '../context.ts';
+import type { Context } from '../operations/context.ts';
 import { DirectCommand } from './direct.ts';
 
-/** What most commands share: the world that they work on. */
+/** What most commands share: the context that they work on. */
 export abstract class LivepatchCommand extends DirectCommand {
   protected override print(text: string): void {
-    voice.end();
+    reporter.end();
     super.print(text);
   }
 
-  protected world(): World {
-    return realWorld(this.config.version);
+  protected context(): Context {
+    return realContext(this.config.version);
   }
 
   /** For what only root can do. @throws LivepatchError `no-permission` */
-  protected rootWorld(): World {
+  protected rootContext(): Context {
     this.requireRoot();
-    return this.world();
+    return this.context();
   }
 }

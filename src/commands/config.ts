@@ -38,7 +38,7 @@ Changing remote-server on an enabled machine asks the new server first, and chan
     const { argv, flags } = await this.parse(Config);
     if (flags['from-snap']) {
       const { configureFromSnap } = await import('../operations/configure.ts');
-      return configureFromSnap(this.rootWorld());
+      return configureFromSnap(this.rootContext());
     }
     const words = argv as string[];
     if (!words.some((word) => word.includes('='))) return await this.show(words, flags.format ?? 'humane');
@@ -46,19 +46,19 @@ Changing remote-server on an enabled machine asks the new server first, and chan
       throw new LivepatchError('usage', '--format is for showing, not for setting');
     const changes = await changesIn(words);
     const { configure } = await import('../operations/configure.ts');
-    await configure(this.rootWorld(), changes);
+    await configure(this.rootContext(), changes);
   }
 
   private async show([key, ...more]: string[], format: 'humane' | 'json' | 'yaml'): Promise<void> {
     if (more.length > 0) throw new LivepatchError('usage', 'only one key can be shown at a time');
-    const world = this.world();
-    const all: Record<string, string> = world.store.config.texts();
+    const context = this.context();
+    const all: Record<string, string> = context.store.config.texts();
     const shown = Object.entries(all).filter(([name]) => key === undefined || name === key);
     if (shown.length === 0) throw new LivepatchError('usage', `${key} is not a configuration key`);
     this.print(renderSettings(Object.fromEntries(shown), format));
     if (!shown.some(([name]) => name === 'remote-server')) return;
     const { warnOfRisks } = await import('../operations/configure.ts');
-    warnOfRisks(world);
+    warnOfRisks(context);
   }
 }
 

@@ -2,10 +2,10 @@ import { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
-import { fitted } from '../report/terminal.ts';
+import { fitToTerminal } from '../report/terminal.ts';
 
 /**
- * An oclif command that can be started without oclif's `Config`, and that need not load the whole world: enough for
+ * An oclif command that can be started without oclif's `Config`, and that need not load the whole context: enough for
  * those that only tell what is known. A command parses, calls one operation, prints.
  */
 export abstract class DirectCommand extends Command {
@@ -20,7 +20,7 @@ export abstract class DirectCommand extends Command {
   /** To stdout, as fits whatever stands there. Not by oclif's `log`, which loads spinners and colours for it. */
   protected print(text: string): void {
     const { env, stdout } = process;
-    stdout.write(`${fitted(text, { isTerminal: stdout.isTTY === true, env })}\n`);
+    stdout.write(`${fitToTerminal(text, { isTerminal: stdout.isTTY === true, env })}\n`);
   }
 
   /** @throws LivepatchError `no-permission` */

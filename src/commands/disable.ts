@@ -14,7 +14,7 @@ export class Disable extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Disable);
     const { disable } = await import('../operations/disable.ts');
-    const { machineToken, serverNotTold, stillPatched } = await disable(this.rootWorld(), flags);
+    const { machineToken, serverNotTold, stillPatched } = await disable(this.rootContext(), flags);
     if (serverNotTold !== undefined) warn(`the server could not be told: ${serverNotTold}`);
     if (stillPatched !== undefined) warn(`patch ${stillPatched} stays in the kernel until the next boot`);
     this.print(

@@ -23,7 +23,7 @@ Ends with 1 when anything is wrong.`;
   async run(): Promise<void> {
     const { flags } = await this.parse(Doctor);
     const { doctor } = await import('../operations/doctor.ts');
-    const findings = await doctor(this.world());
+    const findings = await doctor(this.context());
     this.print(flags.json ? JSON.stringify(findings, null, 2) : renderFindings(findings));
     if (findings.some(({ verdict }) => verdict === 'wrong')) process.exitCode = 1;
   }

@@ -1,11 +1,11 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import { reporter, warn } from '../context.ts';
 import { LivepatchError } from '../errors.ts';
-import { voice, warn } from '../context.ts';
 import { Secret } from '../secret.ts';
 import { LivepatchCommand } from './base.ts';
-import { outcomeSentence } from './result.ts';
-import { firstLineOfStdin } from './stdin.ts';
+import { resultSentence } from './result.ts';
+import { readTokenFromStdin } from './stdin.ts';
 
 export class Enable extends LivepatchCommand {
   static override summary = 'Register this machine and apply what is due';
@@ -25,16 +25,16 @@ export class Enable extends LivepatchCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Enable);
-    const world = this.rootWorld();
-    const token = authToken(args.token === '-' ? await firstLineOfStdin() : args.token);
+    const context = this.rootContext();
+    const token = authToken(args.token === '-' ? await readTokenFromStdin() : args.token);
     const { enable } = await import('../operations/enable.ts');
-    const { machineToken, first } = await enable(world, token);
+    const { machineToken, first } = await enable(context, token);
     this.print(
       `Successfully enabled device. Using machine-token: ${flags['show-secrets'] ? machineToken.reveal() : machineToken}`,
     );
     // The machine is enabled, and the next refresh tries again: no failure of this command.
     if (first instanceof LivepatchError) warn(first.message);
-    else voice.log('notice', outcomeSentence(first));
+    else reporter.log('notice', resultSentence(first));
   }
 }
 

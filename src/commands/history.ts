@@ -22,7 +22,7 @@ export class History extends LivepatchCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(History);
-    const history = this.rootWorld().store.events.history();
+    const history = this.rootContext().store.events.history();
     if (flags.format === 'json') this.print(JSON.stringify(history, null, 2));
     else if (history.length > 0) this.print(renderHistory(history));
     else this.logToStderr('Nothing has happened yet.');

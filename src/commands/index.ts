@@ -7,8 +7,7 @@ export const COMMANDS: Record<string, () => Promise<CommandClass>> = {
   doctor: async () => (await import('./doctor.ts')).Doctor,
   enable: async () => (await import('./enable.ts')).Enable,
   history: async () => (await import('./history.ts')).History,
-  'kernel-upgrade-required': async () =>
-    (await import('./kernel-upgrade-required.ts')).KernelUpgradeRequired,
+  'kernel-upgrade-required': async () => (await import('./kernel-upgrade-required.ts')).KernelUpgradeRequired,
   refresh: async () => (await import('./refresh.ts')).Refresh,
   revert: async () => (await import('./revert.ts')).Revert,
   status: async () => (await import('./status.ts')).Status,

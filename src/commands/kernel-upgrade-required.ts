@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { status } from '../operations/status.ts';
-import { quickWorld } from '../read-only-context.ts';
+import { readOnlyContext } from '../read-only-context.ts';
 import { type KernelUpgrade, kernelUpgrade } from '../report/kernel-upgrade.ts';
 import { DirectCommand } from './direct.ts';
 
@@ -39,8 +39,8 @@ Asks nobody, waits for nothing, and needs no root, so that it can run at every l
 
   async run(): Promise<void> {
     const { flags } = await this.parse(KernelUpgradeRequired);
-    const document = status(quickWorld(this.config.version), { showCves: false });
-    if (document.recordError !== undefined) throw new LivepatchError('storage', document.recordError);
+    const document = status(readOnlyContext(this.config.version), { showCves: false });
+    if (document.stateError !== undefined) throw new LivepatchError('storage', document.stateError);
     const { answer, reason } = kernelUpgrade(document);
     const sentence = `kernel ${document.kernel}: ${reason}`;
     if (flags.motd) {

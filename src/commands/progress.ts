@@ -6,7 +6,7 @@ import type { LogLevel } from '../types.ts';
  * step stands on a line of its own that shows what is going on; elsewhere each step is one line; in the journal each
  * line has its priority, and only what the log-level lets through is said.
  */
-export interface Voice {
+export interface ProgressReporter {
   /** What is being done now. */
   step(text: string): void;
   /** How much of a download has come; belongs to the present step. */
@@ -16,7 +16,7 @@ export interface Voice {
   end(): void;
 }
 
-export interface VoiceOptions {
+export interface ReporterOptions {
   write(text: string): void;
   /** Columns of the terminal; undefined when there is none, or it knows no cursor motion. */
   columns: number | undefined;
@@ -37,7 +37,7 @@ const BAR = 20;
 /** A step that takes less is not worth its time. */
 const WORTH_TELLING = 1000;
 
-export function openVoice(options: VoiceOptions): Voice {
+export function openReporter(options: ReporterOptions): ProgressReporter {
   const { clock, columns, journal, write } = options;
   /** The step that stands on the terminal's last line, and since when. */
   let live: { text: string; began: number; timer: NodeJS.Timeout; bar: string } | undefined;
@@ -53,7 +53,7 @@ export function openVoice(options: VoiceOptions): Voice {
     write(`\r\x1b[K${live.text}${lasted(clock() - live.began)}\n`);
     live = undefined;
   };
-  const log: Voice['log'] = (level, text) => {
+  const log: ProgressReporter['log'] = (level, text) => {
     end();
     if (!options.says(level)) return;
     const prefix = journal ? `<${PRIORITY[level]}>` : '';

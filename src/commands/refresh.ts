@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
-import type { Outcome } from '../operations/carry-out.ts';
-import { nobodyWatches, voice } from '../context.ts';
+import { reporter, setUnattended } from '../context.ts';
+import type { Result } from '../operations/carry-out.ts';
 import type { LogLevel } from '../types.ts';
 import { LivepatchCommand } from './base.ts';
-import { outcomeSentence } from './result.ts';
+import { resultSentence } from './result.ts';
 
 export class Refresh extends LivepatchCommand {
   static override summary = 'Check now, and apply what is due';
@@ -30,15 +30,15 @@ export class Refresh extends LivepatchCommand {
     const { flags } = await this.parse(Refresh);
     const { refresh } = await import('../operations/refresh.ts');
     const { boot, timer } = flags;
-    if (boot || timer) nobodyWatches();
-    const outcome = await refresh(this.rootWorld(), { boot, timer, retryBlocked: flags['retry-blocked'] });
-    if (boot || timer) voice.log(levelOf(outcome, boot), outcomeSentence(outcome));
-    else this.print(outcomeSentence(outcome));
+    if (boot || timer) setUnattended();
+    const result = await refresh(this.rootContext(), { boot, timer, retryBlocked: flags['retry-blocked'] });
+    if (boot || timer) reporter.log(levelOf(result, boot), resultSentence(result));
+    else this.print(resultSentence(result));
   }
 }
 
 /** A boot without its patch is worth a word in any journal; the hourly timer's need not repeat it. */
-function levelOf({ action }: Outcome, boot: boolean): LogLevel {
+function levelOf({ action }: Result, boot: boolean): LogLevel {
   if (action === 'keep') return 'info';
   return boot && action === 'hold' ? 'warning' : 'notice';
 }

@@ -1,14 +1,14 @@
-import type { Outcome } from '../operations/carry-out.ts';
+import type { Result } from '../operations/carry-out.ts';
 
 /** One greppable line for what a run came to. */
-export function outcomeSentence(outcome: Outcome): string {
-  switch (outcome.action) {
+export function resultSentence(result: Result): string {
+  switch (result.action) {
     case 'applied':
-      return `applied: patch ${outcome.patch.version}`;
+      return `applied: patch ${result.patch.version}`;
     case 'hold':
-      return `held back: ${outcome.hold.message}`;
+      return `held back: ${result.hold.message}`;
     case 'keep':
-      return `nothing to do: ${KEPT[outcome.why]}`;
+      return `nothing to do: ${KEPT[result.why]}`;
   }
 }
 

@@ -9,6 +9,6 @@ export class Revert extends LivepatchCommand {
   async run(): Promise<void> {
     await this.parse(Revert);
     const { revert } = await import('../operations/revert.ts');
-    this.print(`reverted: patch ${await revert(this.rootWorld())}`);
+    this.print(`reverted: patch ${await revert(this.rootContext())}`);
   }
 }

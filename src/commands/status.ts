@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { status } from '../operations/status.ts';
-import { quickWorld } from '../read-only-context.ts';
+import { readOnlyContext } from '../read-only-context.ts';
 import type { StatusDocument } from '../report/document.ts';
 import { DirectCommand } from './direct.ts';
 
@@ -39,12 +39,12 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     const { flags } = await this.parse(Status);
     const showSecrets = flags['show-secrets'];
     if (showSecrets) this.requireRoot();
-    const world = quickWorld(this.config.version);
-    await world.kernel.requirePlugs();
+    const context = readOnlyContext(this.config.version);
+    await context.kernel.requirePlugs();
     const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
     const format = flags.format ?? plain;
-    const document = status(world, { showSecrets, showCves: format === 'json' });
-    const warnings = [...document.warnings, document.recordError ?? []].flat();
+    const document = status(context, { showSecrets, showCves: format === 'json' });
+    const warnings = [...document.warnings, document.stateError ?? []].flat();
     if (warnings.length > 0) {
       const { warn } = await import('../context.ts');
       for (const warning of warnings) warn(warning);

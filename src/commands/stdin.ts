@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.ts';
 const LONGEST_LINE = 4096;
 
 /** @throws LivepatchError `usage` when nothing of use comes. */
-export async function firstLineOfStdin(): Promise<string> {
+export async function readTokenFromStdin(): Promise<string> {
   const text = await stdinUntil((so) => so.includes('\n') || so.length > LONGEST_LINE);
   const [line = ''] = text.split('\n', 1);
   if (line.trim() === '') throw new LivepatchError('usage', 'standard input holds no token');

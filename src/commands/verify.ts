@@ -37,7 +37,7 @@ export class Verify extends LivepatchCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Verify);
     const { verify } = await import('../operations/verify.ts');
-    const verifications = verify(this.world(), args.files, {
+    const verifications = verify(this.context(), args.files, {
       keys: flags.keys,
       allowSha256: flags['allow-sha256'],
     });

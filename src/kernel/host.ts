@@ -1,5 +1,5 @@
-import { inSnap, snapctl } from '../snapd/snapctl.ts';
 import { missingPlugs } from '../snapd/plugs.ts';
+import { inSnap, snapctl } from '../snapd/snapctl.ts';
 
 /** The system around us: who runs us, what snapd lets us do, whether a timer is set. Undefined is what is not known. */
 export interface Host {

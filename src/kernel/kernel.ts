@@ -1,19 +1,19 @@
+import { requirePlugs } from '../snapd/plugs.ts';
 import type { LivePatch, Machine, Mode } from '../types.ts';
 import { type Host, readHost } from './host.ts';
 import { installedKernels } from './installed.ts';
 import {
   disableLivePatch,
   listLivePatches,
-  quiet,
   replacedFunctions,
   requireControl,
-  settle,
+  waitForIdle,
+  waitForTransition,
 } from './livepatches.ts';
 import type { KernelLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
 import { insertModule, livePatchModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
-import { requirePlugs } from '../snapd/plugs.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
@@ -46,7 +46,7 @@ export interface Kernel {
   /** Opens the kernel log at its end. */
   openLog(): Promise<KernelLog>;
   /**
-   * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `settle`.
+   * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `waitForTransition`.
    * @throws LivepatchError `no-permission` when it could not be taken out again, `kernel-refused`
    */
   insert(fd: number): Promise<void>;
@@ -54,12 +54,12 @@ export interface Kernel {
    * Waits until a patch's transition is over.
    * @throws LivepatchError `transition` when it stalls, naming the tasks that hold it up, or when the patch vanishes.
    */
-  settle(name: string): Promise<void>;
+  waitForTransition(name: string): Promise<void>;
   /**
    * Waits until no patch is in transition.
    * @throws LivepatchError `transition`
    */
-  quiet(): Promise<void>;
+  waitForIdle(): Promise<void>;
   /**
    * Takes a patch out of use and waits until the kernel has let go of it. Also cancels a running transition.
    * @throws LivepatchError `transition`, `kernel-refused`
@@ -92,8 +92,8 @@ export function linuxKernel(root = '/'): Kernel {
       requireControl(root);
       await insertModule(root, fd);
     },
-    settle: (name) => settle(root, name),
-    quiet: () => quiet(root),
+    waitForTransition: (name) => waitForTransition(root, name),
+    waitForIdle: () => waitForIdle(root),
     disable: (name) => disableLivePatch(root, name),
     remove: (name) => removeModule(root, name),
   };

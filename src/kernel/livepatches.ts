@@ -4,7 +4,7 @@ import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { LivePatch } from '../types.ts';
 import { describeBlockers, findBlockers } from './blockers.ts';
-import { becomes } from './wait.ts';
+import { pollUntil } from './wait.ts';
 
 /** Documentation/ABI/testing/sysfs-kernel-livepatch */
 const SYSFS = 'sys/kernel/livepatch';
@@ -60,8 +60,8 @@ export function replacedFunctions(root: string, name: string): string[] {
  * and signals them every 15 s by itself (kernel/livepatch/transition.c), so there is nothing to do but wait.
  * @throws LivepatchError `transition`
  */
-export async function settle(root: string, name: string): Promise<void> {
-  const over = await becomes(() => !readLivePatch(root, name)?.inTransition, LIMITS.kernel.transitionTime);
+export async function waitForTransition(root: string, name: string): Promise<void> {
+  const over = await pollUntil(() => !readLivePatch(root, name)?.inTransition, LIMITS.kernel.transitionTime);
   if (!over) throw stalled(root, `the transition to ${name} did not finish`, 1);
   if (!readLivePatch(root, name)?.enabled) {
     throw new LivepatchError('transition', `the kernel did not keep ${name} enabled`, {
@@ -74,9 +74,9 @@ export async function settle(root: string, name: string): Promise<void> {
  * Waits until no patch is in transition; the kernel allows one at a time.
  * @throws LivepatchError `transition`
  */
-export async function quiet(root: string): Promise<void> {
+export async function waitForIdle(root: string): Promise<void> {
   const isQuiet = () => !listLivePatches(root)?.some(({ inTransition }) => inTransition);
-  if (await becomes(isQuiet, LIMITS.kernel.transitionTime)) return;
+  if (await pollUntil(isQuiet, LIMITS.kernel.transitionTime)) return;
   throw new LivepatchError('transition', `another live patch was in transition for ${seconds()} s`, {
     hint: 'See /sys/kernel/livepatch/*/transition; try again later.',
   });
@@ -102,7 +102,7 @@ export async function disableLivePatch(root: string, name: string): Promise<void
       );
     }
   }
-  const gone = await becomes(() => readLivePatch(root, name) === undefined, LIMITS.kernel.transitionTime);
+  const gone = await pollUntil(() => readLivePatch(root, name) === undefined, LIMITS.kernel.transitionTime);
   if (!gone) throw stalled(root, `${name} was not out of use`, 0);
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { environmentUnder } from './environment.ts';
-import { becomes } from './wait.ts';
+import { pollUntil } from './wait.ts';
 
 /**
  * kmod always exits 1; only its text, in the C locale, tells one errno from another. What each means for a person
@@ -54,7 +54,7 @@ export async function insertModule(root: string, fd: number): Promise<void> {
  * @throws LivepatchError `kernel-refused`
  */
 export async function removeModule(root: string, name: string): Promise<void> {
-  const free = await becomes(() => !moduleRefcount(root, name), LIMITS.kernel.refcountTime);
+  const free = await pollUntil(() => !moduleRefcount(root, name), LIMITS.kernel.refcountTime);
   if (moduleRefcount(root, name) === undefined) return;
   const refusal = free ? await kmod(root, 'rmmod', name) : `${name} is still in use`;
   if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw refused('unload', refusal);

@@ -3,11 +3,11 @@ import { findBug } from '../kernel/bug.ts';
 import { LIMITS } from '../limits.ts';
 import { isUnsettled } from '../policy/crash-guard.ts';
 import { sameSeries } from '../policy/life-cycle.ts';
-import type { CrashLock, Patch } from '../types.ts';
+import type { Patch, PendingInsertion } from '../types.ts';
 import { noteFailure } from './audit.ts';
+import type { Context, Run } from './context.ts';
 import { tell, tellError } from './pings.ts';
 import { look, reach } from './reach.ts';
-import type { Run, World } from './context.ts';
 
 /**
  * Puts a verified patch into the running kernel: lock, insert, wait for the transition.
@@ -16,11 +16,16 @@ import type { Run, World } from './context.ts';
  * @throws LivepatchError `kernel-refused`, `transition`; the patch is then out of the kernel again, whatever it
  * replaced still stands unless it was in the way, and there is no lock but what an earlier crash left.
  */
-export async function apply(run: Run, patch: Patch, lock: CrashLock, inTheWay: boolean): Promise<void> {
+export async function apply(
+  run: Run,
+  patch: Patch,
+  lock: PendingInsertion,
+  inTheWay: boolean,
+): Promise<void> {
   const { kernel, store } = run;
   const { version } = lock;
-  const earlier = store.locks.read(lock.module, version);
-  store.locks.write(lock);
+  const earlier = store.pending.read(lock.module, version);
+  store.pending.write(lock);
   try {
     if (inTheWay) await reach(run, 'gone', lock.module);
     await reach(run, 'applied', lock.module, async () => {
@@ -33,8 +38,8 @@ export async function apply(run: Run, patch: Patch, lock: CrashLock, inTheWay: b
   } catch (error) {
     await reach(run, 'gone', lock.module);
     // A crash of another boot is not forgotten because the kernel refused this time.
-    if (earlier === undefined || earlier.bootId === lock.bootId) store.locks.lift(lock.module, version);
-    else store.locks.write(earlier);
+    if (earlier === undefined || earlier.bootId === lock.bootId) store.pending.clear(lock.module, version);
+    else store.pending.write(earlier);
     throw error;
   }
 }
@@ -43,16 +48,16 @@ export async function apply(run: Run, patch: Patch, lock: CrashLock, inTheWay: b
  * Unloads what the patch replaced: the modules of its series that the kernel has taken out of use. The new patch
  * stands whether or not that can be done: what is left over is shown, no failure.
  */
-export async function retire(world: World, module: string): Promise<void> {
-  const others = world.kernel.modules().filter((name) => name !== module && sameSeries(name, module));
+export async function retire(context: Context, module: string): Promise<void> {
+  const others = context.kernel.modules().filter((name) => name !== module && sameSeries(name, module));
   for (const other of others) {
     // One that the kernel did not take out of use by itself is in use still.
-    if (!['left-over', 'disabled'].includes(look(world, other))) continue;
+    if (!['left-over', 'disabled'].includes(look(context, other))) continue;
     try {
-      await world.kernel.remove(other);
-      world.progress(`unloaded ${other}, which was replaced`);
+      await context.kernel.remove(other);
+      context.progress(`unloaded ${other}, which was replaced`);
     } catch (error) {
-      world.progress(`${other}, which was replaced, stays loaded: ${messageOf(error)}`);
+      context.progress(`${other}, which was replaced, stays loaded: ${messageOf(error)}`);
     }
   }
 }
@@ -62,19 +67,19 @@ export async function retire(world: World, module: string): Promise<void> {
  * one beside it. The one in transition goes first, for the kernel allows one at a time (EBUSY).
  * @throws LivepatchError `kernel-refused`, `transition`
  */
-export async function takeOut(world: World, module: string): Promise<void> {
-  const ours = (world.kernel.livePatches() ?? [])
+export async function takeOut(context: Context, module: string): Promise<void> {
+  const ours = (context.kernel.livePatches() ?? [])
     .filter(({ name }) => sameSeries(name, module))
     .toSorted((one, other) => Number(other.inTransition) - Number(one.inTransition));
-  for (const { name } of ours) await reach(world, 'gone', name);
-  await reach(world, 'gone', module);
-  await retire(world, module);
+  for (const { name } of ours) await reach(context, 'gone', name);
+  await reach(context, 'gone', module);
+  await retire(context, module);
 }
 
 /** Lifts every lock of this boot that no bug keeps: the machine has outlived what they were written for. */
 export function liftAll({ machine, store }: Pick<Run, 'machine' | 'store'>): void {
-  for (const lock of store.locks.all()) {
-    if (isUnsettled(lock, machine)) store.locks.lift(lock.module, lock.version);
+  for (const lock of store.pending.all()) {
+    if (isUnsettled(lock, machine)) store.pending.clear(lock.module, lock.version);
   }
 }
 
@@ -84,21 +89,25 @@ export function liftAll({ machine, store }: Pick<Run, 'machine' | 'store'>): voi
  * @param spoken reads what the kernel said since before the insertion.
  * @returns whether a bug was found.
  */
-export async function watch(run: Run, lock: CrashLock, spoken: () => string[] | undefined): Promise<boolean> {
+export async function watch(
+  run: Run,
+  lock: PendingInsertion,
+  spoken: () => string[] | undefined,
+): Promise<boolean> {
   const { kernel, store } = run;
-  run.progress(`watching the kernel for ${LIMITS.kernel.settleTime / 1000} s`);
-  await run.sleep(LIMITS.kernel.settleTime);
+  run.progress(`watching the kernel for ${LIMITS.kernel.watchTime / 1000} s`);
+  await run.sleep(LIMITS.kernel.watchTime);
   const trace = findBug(spoken() ?? [], lock.module, kernel.replacedFunctions(lock.module));
   if (trace === undefined) liftAll(run);
-  else store.locks.write({ ...lock, trace });
+  else store.pending.write({ ...lock, trace });
   return trace !== undefined;
 }
 
 /** The error for a patch that the kernel has found a bug in, noted and told. */
-export function foundBug(run: Run, { module, version }: CrashLock): LivepatchError {
+export function foundBug(run: Run, { module, version }: PendingInsertion): LivepatchError {
   const bug = new LivepatchError(
     'kernel-bug',
-    `the kernel found a bug in patch ${version}; its trace is in ${run.store.locks.pathOf(module, version)}`,
+    `the kernel found a bug in patch ${version}; its trace is in ${run.store.pending.pathOf(module, version)}`,
     {
       hint: 'The patch stays in the kernel until the next boot and is not applied again. Plan a reboot.',
     },

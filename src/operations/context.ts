@@ -4,7 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { Config, Machine, Mode, Ping } from '../types.ts';
 
 /** All that an operation needs from outside. Tests hand in fakes that pass the same contract tests. */
-export interface World {
+export interface Context {
   clientVersion: string;
   kernel: Kernel;
   store: Store;
@@ -22,18 +22,18 @@ export interface World {
   transferred?(received: number, total: number): void;
 }
 
-/** As much of the world as tells what is known, without the configuration and what it takes to read that. */
-export interface QuickWorld extends Pick<World, 'clientVersion' | 'kernel' | 'now'> {
-  store: Pick<Store, 'token' | 'record' | 'cves'>;
+/** As much of the context as tells what is known, without the configuration and what it takes to read that. */
+export interface ReadOnlyContext extends Pick<Context, 'clientVersion' | 'kernel' | 'now'> {
+  store: Pick<Store, 'token' | 'state' | 'cves'>;
 }
 
-/** The world while the run lock is held, and what was read of it at the beginning. */
-export interface Run extends World {
+/** The context while the run lock is held, and what was read of it at the beginning. */
+export interface Run extends Context {
   machine: Machine;
   mode: Mode;
   config: Config;
   /** Try again what is blocked on this machine. */
   retryBlocked: boolean;
   /** Where pings go; undefined when the server has not been reached in this run. */
-  mailbox?: { post(ping: Ping): void };
+  pingQueue?: { post(ping: Ping): void };
 }

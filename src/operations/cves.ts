@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
-import type { Server } from '../source/server/client.ts';
 import type { Secret } from '../secret.ts';
+import type { Server } from '../source/server/client.ts';
 import type { Run } from './context.ts';
 
 /**

@@ -1,11 +1,18 @@
 import { LivepatchError } from '../errors.ts';
 import type { Config, Finding } from '../types.ts';
+import {
+  asFailure,
+  attempt,
+  type Check,
+  type DiagnosticContext,
+  failed,
+  type Verdict,
+} from './checks/diagnostic.ts';
 import { certificates, configuration, disk, files } from './checks/files.ts';
 import { confinement, kernelSupport, moduleLoading, root, secureBoot, taint } from './checks/kernel.ts';
 import { clock, dns, proxy, server, tls } from './checks/network.ts';
 import { lastCheck, patch, timer, token } from './checks/patching.ts';
-import { asFailure, attempt, type Check, failed, type Patient, type Verdict } from './checks/diagnostic.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 
 /** What usually goes wrong, from the machine outwards. */
 const CHECKS: Record<string, Check> = {
@@ -31,37 +38,37 @@ const CHECKS: Record<string, Check> = {
 };
 
 /** Examines this machine; changes nothing. Asks the server one question, without a token. */
-export async function doctor(world: World): Promise<Finding[]> {
-  const config = attempt(() => world.store.config.read());
-  const patient: Patient = {
-    world,
-    host: await world.kernel.host(),
-    security: world.kernel.security(),
-    livePatches: world.kernel.livePatches(),
+export async function doctor(context: Context): Promise<Finding[]> {
+  const config = attempt(() => context.store.config.read());
+  const diagnosed: DiagnosticContext = {
+    context,
+    host: await context.kernel.host(),
+    security: context.kernel.security(),
+    livePatches: context.kernel.livePatches(),
     config,
-    remembered: attempt(() => world.store.record.read()),
-    server: config instanceof LivepatchError ? 'not asked' : await askServer(world, config),
+    state: attempt(() => context.store.state.read()),
+    server: config instanceof LivepatchError ? 'not asked' : await askServer(context, config),
   };
   const findings: Finding[] = [];
   for (const [check, look] of Object.entries(CHECKS)) {
-    findings.push({ check, ...(await verdictOf(look, patient)) });
+    findings.push({ check, ...(await verdictOf(look, diagnosed)) });
   }
   return findings;
 }
 
 /** A check that fails has found something: a proxy in the environment, say, that is none. */
-async function verdictOf(look: Check, patient: Patient): Promise<Verdict> {
+async function verdictOf(look: Check, diagnosed: DiagnosticContext): Promise<Verdict> {
   try {
-    return await look(patient);
+    return await look(diagnosed);
   } catch (error) {
     return failed(asFailure(error), 'Correct it.');
   }
 }
 
-async function askServer(world: World, config: Config): Promise<Patient['server']> {
-  world.progress(`asking ${config.remoteServer.origin}`);
+async function askServer(context: Context, config: Config): Promise<DiagnosticContext['server']> {
+  context.progress(`asking ${config.remoteServer.origin}`);
   try {
-    await (await world.connect(config)).support(world.kernel.machine());
+    await (await context.connect(config)).support(context.kernel.machine());
     return 'answered';
   } catch (error) {
     return asFailure(error);

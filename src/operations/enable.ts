@@ -1,17 +1,17 @@
 import { during, LivepatchError } from '../errors.ts';
-import type { Server } from '../source/server/client.ts';
 import { warningsOf } from '../policy/config-warnings.ts';
 import type { Secret } from '../secret.ts';
-import type { Outcome } from './carry-out.ts';
+import type { Server } from '../source/server/client.ts';
 import { noteDenial } from './audit.ts';
+import type { Result } from './carry-out.ts';
+import type { Context, Run } from './context.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
-import type { Run, World } from './context.ts';
 
-/** The machine is enabled; its first update came to an outcome or to a failure that the next refresh may mend. */
+/** The machine is enabled; its first update came to an result or to a failure that the next refresh may mend. */
 export interface Enabled {
   machineToken: Secret;
-  first: Outcome | LivepatchError;
+  first: Result | LivepatchError;
 }
 
 /**
@@ -19,8 +19,8 @@ export interface Enabled {
  * @throws LivepatchError `already-enabled`, `unsupported-kernel`, `config`, and as server.ts says; the machine is
  * then not enabled, and nothing is left of the attempt.
  */
-export async function enable(world: World, authToken: Secret): Promise<Enabled> {
-  using run = await startRun(world, 'enable');
+export async function enable(context: Context, authToken: Secret): Promise<Enabled> {
+  using run = await startRun(context, 'enable');
   if (run.store.token.exists()) throw alreadyEnabled();
   if (!run.mode.contact) throw heldBack(run);
   const server = await run.connect(run.config);
@@ -56,9 +56,9 @@ async function register(run: Run, server: Server, authToken: Secret): Promise<Se
 }
 
 /** Answers that were given to another registration say nothing about this one; what is in the kernel, still does. */
-function forgetTheLastLife({ store }: World): void {
-  const { patch, reverted } = store.record.read();
-  store.record.write({ patch, reverted });
+function forgetTheLastLife({ store }: Context): void {
+  const { patch, reverted } = store.state.read();
+  store.state.write({ patch, reverted });
 }
 
 function alreadyEnabled(): LivepatchError {

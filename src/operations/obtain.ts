@@ -1,9 +1,9 @@
 import { LivepatchError } from '../errors.ts';
-import type { Server } from '../source/server/client.ts';
 import type { Secret } from '../secret.ts';
+import type { Server } from '../source/server/client.ts';
 import type { Blocklist, Offer, Patch } from '../types.ts';
-import { openPayload, trustAnchors } from './open-payload.ts';
 import type { Run } from './context.ts';
+import { openPayload, trustAnchors } from './open-payload.ts';
 
 /**
  * Fetches an offered patch file and checks it in full: size and SHA-256 while it arrives, then archive, metadata,
@@ -21,7 +21,7 @@ export async function obtain(
   // Before the download: without a pinned certificate nothing could be accepted anyway.
   await trustAnchors(run.store, run.config);
   // A payload that failed to apply, or was applied before the last boot, need not cross the network again.
-  if (!payloads.holds(offer.sha256)) {
+  if (!payloads.isIntact(offer.sha256)) {
     run.progress(`downloading patch ${offer.version} (${offer.size} bytes)`);
     await payloads.receive(offer.sha256, counted(run, offer, server.download(offer, token)));
   }

@@ -1,7 +1,7 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { Revoked } from '../patch/trust.ts';
 import type { Blocklist, Config, Machine, Patch, TrustAnchor } from '../types.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 
 /**
  * Reads a payload from disk and checks it in full, as if it had just arrived: what lies on a disk is not trusted for
@@ -9,7 +9,7 @@ import type { World } from './context.ts';
  * @throws LivepatchError as patch/patch.ts says, `trust-anchors`
  */
 export async function openPayload(
-  { store }: World,
+  { store }: Context,
   machine: Machine,
   config: Config,
   sha256: string,
@@ -36,16 +36,16 @@ export interface Verified {
 
 /** Every payload on disk that proves to be for this machine's kernel; of the others a person is told why not. */
 export async function* verifiedPayloads(
-  world: World,
+  context: Context,
   machine: Machine,
   config: Config,
   blocklist: Blocklist | undefined,
 ): AsyncGenerator<Verified> {
-  for (const sha256 of world.store.payloads.all()) {
+  for (const sha256 of context.store.payloads.all()) {
     try {
-      yield { sha256, patch: await openPayload(world, machine, config, sha256, blocklist) };
+      yield { sha256, patch: await openPayload(context, machine, config, sha256, blocklist) };
     } catch (error) {
-      world.progress(`passing over a payload: ${messageOf(error)}`);
+      context.progress(`passing over a payload: ${messageOf(error)}`);
     }
   }
 }
@@ -54,7 +54,7 @@ export async function* verifiedPayloads(
  * The pinned certificates: those shipped with the client, and the configured ones.
  * @throws LivepatchError `trust-anchors` when one cannot be read, or there is none.
  */
-export async function trustAnchors(store: World['store'], config: Config): Promise<TrustAnchor[]> {
+export async function trustAnchors(store: Context['store'], config: Config): Promise<TrustAnchor[]> {
   const { parseCertificates } = await import('../patch/trust.ts');
   const configured =
     config.signingCerts === '' ? [] : [{ source: 'signing-certs', bytes: Buffer.from(config.signingCerts) }];

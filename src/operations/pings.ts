@@ -2,8 +2,8 @@ import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { owedNow, settledLater } from '../policy/pings.ts';
 import type { Server } from '../source/server/client.ts';
-import type { OwedPing, Ping } from '../types.ts';
-import type { Run, World } from './context.ts';
+import type { PendingPing, Ping } from '../types.ts';
+import type { Context, Run } from './context.ts';
 
 /**
  * Pings: anonymous words to the server about how a patch fares. No patch waits for one or fails with one, and none is
@@ -14,12 +14,12 @@ import type { Run, World } from './context.ts';
  * Takes pings to the server in the background, in their order. Disposing of it waits for the last, within
  * `LIMITS.network.pingsTime` and one ping more.
  */
-interface Mailbox extends AsyncDisposable {
+interface PingQueue extends AsyncDisposable {
   post(ping: Ping): void;
 }
 
 /** When one is not taken, the others of this run are not tried either: each could take as long. */
-export function openMailbox(run: Run, server: Server): Mailbox {
+export function openPingQueue(run: Run, server: Server): PingQueue {
   let posted = Promise.resolve(true);
   let closed: number | undefined;
   const send = async (ping: Ping): Promise<boolean> => {
@@ -48,7 +48,7 @@ export function openMailbox(run: Run, server: Server): Mailbox {
 export function tell(run: Run, ping: Omit<Ping, 'kernel'>): void {
   if (!run.config.pings) return;
   const { bootId, kernel } = run.machine;
-  if (run.mailbox !== undefined) run.mailbox.post({ ...ping, kernel });
+  if (run.pingQueue !== undefined) run.pingQueue.post({ ...ping, kernel });
   else changeOwed(run, (owed) => [...owed, { ...ping, kernel, due: run.now().toISOString(), bootId }]);
 }
 
@@ -72,20 +72,20 @@ export function tellError(run: Run, version: string, error: unknown): void {
 }
 
 /** Tells what is owed and due. When pings are off, nothing is owed any more. */
-export function tellOwed(run: Run, mailbox: Mailbox): void {
+export function tellOwed(run: Run, pingQueue: PingQueue): void {
   changeOwed(run, (owed) => {
     if (!run.config.pings) return [];
     const { due, later } = owedNow(owed, run.machine, run.now());
-    for (const ping of due) mailbox.post(ping);
+    for (const ping of due) pingQueue.post(ping);
     return later;
   });
 }
 
-function isSettled({ bootId, event }: OwedPing, thisBoot: string): boolean {
+function isSettled({ bootId, event }: PendingPing, thisBoot: string): boolean {
   return event === 'settled' && bootId === thisBoot;
 }
 
-function changeOwed({ debug, store }: World, change: (owed: OwedPing[]) => OwedPing[]): void {
+function changeOwed({ debug, store }: Context, change: (owed: PendingPing[]) => PendingPing[]): void {
   try {
     const before = store.pings.read();
     const after = change(before).slice(-LIMITS.operations.owedPings);

@@ -1,7 +1,7 @@
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type Goal, LIFE_CYCLE, type Standing, sameSeries, standingOf } from '../policy/life-cycle.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 
 /**
  * Brings a patch to where it is wanted in the kernel, a step of policy/life-cycle.ts at a time, with a fresh look after
@@ -10,37 +10,37 @@ import type { World } from './context.ts';
  * @throws LivepatchError `kernel-refused`, `transition`
  */
 export async function reach(
-  world: World,
+  context: Context,
   goal: Goal,
   module: string,
   insert?: () => Promise<void>,
 ): Promise<void> {
-  const { kernel } = world;
+  const { kernel } = context;
   for (let steps = 0; steps < LIMITS.kernel.steps; steps += 1) {
-    switch (LIFE_CYCLE[look(world, module)][goal]) {
+    switch (LIFE_CYCLE[look(context, module)][goal]) {
       case 'done':
         return;
       case 'insert':
-        world.progress(`inserting ${module}`);
+        context.progress(`inserting ${module}`);
         await insert?.();
         break;
       case 'settle':
-        world.progress(`waiting for the transition to ${module}`);
-        await kernel.settle(module);
+        context.progress(`waiting for the transition to ${module}`);
+        await kernel.waitForTransition(module);
         break;
       case 'disable':
-        world.progress(`taking ${module} out of use`);
+        context.progress(`taking ${module} out of use`);
         await kernel.disable(module);
         break;
       case 'wait':
-        world.progress('waiting for another transition to end');
-        await kernel.quiet();
+        context.progress('waiting for another transition to end');
+        await kernel.waitForIdle();
         break;
       case 'unload':
         await kernel.remove(module);
         break;
       case 'refuse':
-        throw anotherVendors(world, module);
+        throw anotherVendors(context, module);
     }
   }
   throw new LivepatchError('transition', `the kernel does not come to rest with ${module}`, {
@@ -49,18 +49,18 @@ export async function reach(
 }
 
 /** Where a patch stands now. */
-export function look({ kernel, store }: World, module: string): Standing {
+export function look({ kernel, store }: Context, module: string): Standing {
   return standingOf(module, kernel.livePatches() ?? [], kernel.isLoaded(module), (name) =>
     isOurs(store, name, module),
   );
 }
 
-/** Ours are those that are remembered, and those of the same series. */
-function isOurs(store: World['store'], name: string, module: string): boolean {
-  return name === store.record.read().patch?.module || sameSeries(name, module);
+/** Ours are those that are state, and those of the same series. */
+function isOurs(store: Context['store'], name: string, module: string): boolean {
+  return name === store.state.read().patch?.module || sameSeries(name, module);
 }
 
-function anotherVendors({ kernel, store }: World, module: string): LivepatchError {
+function anotherVendors({ kernel, store }: Context, module: string): LivepatchError {
   const others = (kernel.livePatches() ?? [])
     .map(({ name }) => name)
     .filter((name) => !isOurs(store, name, module));

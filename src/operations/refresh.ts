@@ -1,12 +1,12 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import { isUnsettled } from '../policy/crash-guard.ts';
-import type { Outcome } from './carry-out.ts';
+import { isCheckDue, type Occasion } from '../policy/schedule.ts';
+import type { Result } from './carry-out.ts';
+import type { Context, Run } from './context.ts';
 import { notEnabled } from './not-enabled.ts';
 import { reapply } from './reapply.ts';
-import { isCheckDue, type Occasion } from '../policy/schedule.ts';
 import { startRun } from './start-run.ts';
 import { update } from './update.ts';
-import type { Run, World } from './context.ts';
 
 export interface RefreshOptions {
   /** The machine has just booted: first apply again what is on disk, without the network. */
@@ -22,14 +22,14 @@ export interface RefreshOptions {
  * @throws LivepatchError `not-enabled`, `busy`, and as update.ts and reapply.ts say. At boot, a check-in that fails is
  * no failure: the patch is back in the kernel, and the next refresh tries again.
  */
-export async function refresh(world: World, options: RefreshOptions = {}): Promise<Outcome> {
+export async function refresh(context: Context, options: RefreshOptions = {}): Promise<Result> {
   // Before anything that could fail: the kill switch must work when everything else is broken.
-  const mode = world.kernel.mode();
+  const mode = context.kernel.mode();
   const boot = options.boot === true && mode.apply;
   if (!mode.contact && !boot) return { action: 'keep', why: 'mode' };
 
-  using run = await startRun(world, 'refresh', options);
-  const token = world.store.token.read();
+  using run = await startRun(context, 'refresh', options);
+  const token = context.store.token.read();
   if (token === undefined) {
     // The timer and the boot service are there on every machine: no failure of theirs.
     if (options.timer || options.boot) return { action: 'keep', why: 'not-enabled' };
@@ -48,22 +48,22 @@ export async function refresh(world: World, options: RefreshOptions = {}): Promi
 
 /** What was heard about another kernel is no news about this one. */
 function isDue({ config, machine, now, store }: Run, occasion: Occasion): boolean {
-  const last = store.record.read().lastGoodCheck;
+  const last = store.state.read().lastGoodCheck;
   const isOurs = last?.kernel === undefined || last.kernel === machine.kernel;
   const age = last && isOurs ? now().getTime() - Date.parse(last.at) : undefined;
   return isCheckDue(occasion, age, config.checkInterval);
 }
 
 function isUnfinished({ machine, store }: Run): boolean {
-  return store.locks.all().some((lock) => isUnsettled(lock, machine));
+  return store.pending.all().some((lock) => isUnsettled(lock, machine));
 }
 
-async function afterBoot(world: World, reapplied: Outcome, check: () => Promise<Outcome>): Promise<Outcome> {
+async function afterBoot(context: Context, reapplied: Result, check: () => Promise<Result>): Promise<Result> {
   try {
     return await check();
   } catch (error) {
     if (!(error instanceof LivepatchError) || error.code !== 'network') throw error;
-    world.progress(`${messageOf(error)}; the next refresh tries again`);
+    context.progress(`${messageOf(error)}; the next refresh tries again`);
     return reapplied;
   }
 }

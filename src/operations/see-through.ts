@@ -1,8 +1,8 @@
 import { isUnsettled } from '../policy/crash-guard.ts';
-import type { CrashLock } from '../types.ts';
+import type { PendingInsertion } from '../types.ts';
 import { foundBug, watch } from './apply.ts';
-import { look, reach } from './reach.ts';
 import type { Run } from './context.ts';
+import { look, reach } from './reach.ts';
 
 /**
  * What a run that died has put into the kernel stays there, whatever speaks against it now, and is watched to the end:
@@ -13,7 +13,7 @@ import type { Run } from './context.ts';
  */
 export async function seeThrough(run: Run): Promise<boolean> {
   const { kernel, machine, store } = run;
-  const begun = store.locks
+  const begun = store.pending
     .all()
     .filter((lock) => isUnsettled(lock, machine) && kernel.isLoaded(lock.module));
   for (const lock of begun) {
@@ -35,8 +35,8 @@ export async function seeThrough(run: Run): Promise<boolean> {
   return begun.length > 0;
 }
 
-async function takeBack(run: Run, { attempt, module, version }: CrashLock): Promise<void> {
+async function takeBack(run: Run, { attempt, module, version }: PendingInsertion): Promise<void> {
   await reach(run, 'gone', module);
   // A second attempt's lock is all that is known of the crash at the first.
-  if (attempt === 1) run.store.locks.lift(module, version);
+  if (attempt === 1) run.store.pending.clear(module, version);
 }

@@ -1,5 +1,5 @@
+import type { Context, Run } from './context.ts';
 import { recover } from './recover.ts';
-import type { Run, World } from './context.ts';
 
 /** A run that holds the lock until it is disposed of. */
 export type LockedRun = Run & Disposable;
@@ -10,19 +10,19 @@ export type LockedRun = Run & Disposable;
  * @throws LivepatchError `no-permission`, `busy`, `storage`, `config`
  */
 export async function startRun(
-  world: World,
+  context: Context,
   who: string,
   options: { retryBlocked?: boolean } = {},
 ): Promise<LockedRun> {
-  await world.kernel.requirePlugs();
-  const lock = world.store.lock(who);
+  await context.kernel.requirePlugs();
+  const lock = context.store.runLock(who);
   try {
-    await recover(world);
+    await recover(context);
     return {
-      ...world,
-      machine: world.kernel.machine(),
-      mode: world.kernel.mode(),
-      config: world.store.config.read(),
+      ...context,
+      machine: context.kernel.machine(),
+      mode: context.kernel.mode(),
+      config: context.store.config.read(),
       retryBlocked: options.retryBlocked ?? false,
       [Symbol.dispose]: () => lock[Symbol.dispose](),
     };

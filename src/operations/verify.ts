@@ -1,13 +1,13 @@
 import { during, LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Examination } from '../patch/examine.ts';
-import { takenBack } from '../policy/choose.ts';
 import type { Trust } from '../patch/trust.ts';
+import { takenBack } from '../policy/choose.ts';
 import type { Verification } from '../report/verification.ts';
-import { openGivenFile, readGivenCertificates } from '../store/input-files.ts';
+import { openInputFile, readCertificateFiles } from '../store/input-files.ts';
 import type { Blocklist, TrustAnchor } from '../types.ts';
+import type { Context } from './context.ts';
 import { revokedBy, trustAnchors } from './open-payload.ts';
-import type { World } from './context.ts';
 
 export interface VerifyOptions {
   /** File or directory of certificates; undefined for the pinned ones. */
@@ -22,27 +22,27 @@ export interface VerifyOptions {
  * @throws LivepatchError before the first file: `trust-anchors`, `storage` or `config` when there are no certificates.
  */
 export async function* verify(
-  world: World,
+  context: Context,
   files: readonly string[],
   { keys, allowSha256 }: VerifyOptions,
 ): AsyncGenerator<Verification> {
-  const anchors = keys === undefined ? await pinnedAnchors(world) : await givenAnchors(keys);
-  const { blocklist, kernel } = lastBlocklist(world);
+  const anchors = keys === undefined ? await pinnedAnchors(context) : await givenAnchors(keys);
+  const { blocklist, kernel } = lastBlocklist(context);
   const trust: Trust = { anchors, allowSha256, revoked: revokedBy(blocklist) };
   for (const file of files) {
     const examination = await examineFile(file, trust);
     const refusal = examination.refusal ?? objection(examination, blocklist, kernel);
-    yield verificationOf(file, { ...examination, ...(refusal && { refusal }) }, world.now());
+    yield verificationOf(file, { ...examination, ...(refusal && { refusal }) }, context.now());
   }
 }
 
 /** The blocklist that the server last told this machine, and the kernel that its versions are about. */
-function lastBlocklist({ store, warn }: World): {
+function lastBlocklist({ store, warn }: Context): {
   blocklist?: Blocklist | undefined;
   kernel?: string | undefined;
 } {
   try {
-    const { advice, lastGoodCheck } = store.record.read();
+    const { advice, lastGoodCheck } = store.state.read();
     if (advice !== undefined) return { blocklist: advice.blocklist, kernel: lastGoodCheck?.kernel };
     warn("the server's blocklist was not consulted: it never told this machine any");
   } catch (error) {
@@ -63,7 +63,7 @@ function objection(
 }
 
 /** Anybody may verify, but only root can read the configuration. */
-async function pinnedAnchors({ store }: World): Promise<TrustAnchor[]> {
+async function pinnedAnchors({ store }: Context): Promise<TrustAnchor[]> {
   try {
     return await trustAnchors(store, store.config.read());
   } catch (cause) {
@@ -77,13 +77,13 @@ async function pinnedAnchors({ store }: World): Promise<TrustAnchor[]> {
 
 async function givenAnchors(keys: string): Promise<TrustAnchor[]> {
   const { parseCertificates } = await import('../patch/trust.ts');
-  return readGivenCertificates(keys).flatMap(({ source, bytes }) => parseCertificates(bytes, source));
+  return readCertificateFiles(keys).flatMap(({ source, bytes }) => parseCertificates(bytes, source));
 }
 
 async function examineFile(path: string, trust: Trust): Promise<Examination> {
   const { examineModule, examinePatch, kindOf } = await import('../patch/examine.ts');
   try {
-    using file = openGivenFile(path);
+    using file = openInputFile(path);
     const kind = kindOf(file.head);
     if (kind === 'module') return await examineModule(file.bytes(LIMITS.patch.moduleBytes), trust);
     if (kind === 'patch') return await examinePatch(file.chunks(), trust);

@@ -1,13 +1,13 @@
 import type {
   AppliedPatch,
   Blocklist,
-  CrashLock,
   Decision,
   Hold,
   HoldReason,
   LivePatch,
   Machine,
   Offer,
+  PendingInsertion,
 } from '../types.ts';
 import { isUnsettled, ruleOn } from './crash-guard.ts';
 import { compareVersions } from './version.ts';
@@ -27,7 +27,7 @@ export interface Situation {
   blocklist: Blocklist | undefined;
   /** The server's word came over TLS, so that it is the server's. */
   overTls: boolean;
-  locks: readonly CrashLock[];
+  locks: readonly PendingInsertion[];
   config: { cutoffDate: string | undefined; patchDelay: number };
   /** The administrator's word that what was blocked on this machine is to be tried again. */
   retryBlocked: boolean;
@@ -146,6 +146,10 @@ function attemptAt(
 }
 
 /** The lock that an earlier try of this version on this kernel left behind; one without a kernel fits any. */
-function lockOf(version: string, locks: readonly CrashLock[], kernel: string): CrashLock | undefined {
+function lockOf(
+  version: string,
+  locks: readonly PendingInsertion[],
+  kernel: string,
+): PendingInsertion | undefined {
   return locks.find((lock) => lock.version === version && (lock.kernel === kernel || lock.kernel === ''));
 }

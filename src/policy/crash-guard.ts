@@ -1,4 +1,4 @@
-import type { CrashLock } from '../types.ts';
+import type { PendingInsertion } from '../types.ts';
 
 /**
  * Whether a patch may be inserted, given the lock that an earlier insertion left behind. A lock is on disk before the
@@ -17,7 +17,7 @@ export type Ruling =
 const MOST_ATTEMPTS = 2;
 
 /** Whether a lock is of this boot, and nothing was found against the patch: our own process died, or is at work. */
-export function isUnsettled(lock: CrashLock, machine: { bootId: string }): boolean {
+export function isUnsettled(lock: PendingInsertion, machine: { bootId: string }): boolean {
   return lock.bootId === machine.bootId && lock.trace === undefined;
 }
 
@@ -26,7 +26,7 @@ export function isUnsettled(lock: CrashLock, machine: { bootId: string }): boole
  * @param cleanSeconds how long the machine has to be up before the one further try.
  */
 export function ruleOn(
-  lock: CrashLock | undefined,
+  lock: PendingInsertion | undefined,
   machine: { bootId: string; uptimeSeconds: number },
   cleanSeconds: number,
 ): Ruling {

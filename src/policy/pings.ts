@@ -1,4 +1,4 @@
-import type { OwedPing, Ping } from '../types.ts';
+import type { PendingPing, Ping } from '../types.ts';
 
 const MINUTE = 60_000;
 /** When a patch that stands is told of once more. */
@@ -7,9 +7,9 @@ const LATER = [1, 5, 15] as const;
 /** The pings about a patch that are due later, counted from `now`. */
 export function settledLater(
   patch: Pick<Ping, 'kernel' | 'version'>,
-  { bootId }: Pick<OwedPing, 'bootId'>,
+  { bootId }: Pick<PendingPing, 'bootId'>,
   now: Date,
-): OwedPing[] {
+): PendingPing[] {
   return LATER.map((minutes) => ({
     ...{ event: 'settled', version: patch.version, kernel: patch.kernel, minutes },
     due: new Date(now.getTime() + minutes * MINUTE).toISOString(),
@@ -22,12 +22,12 @@ export function settledLater(
  * earlier boot owes for a patch can no longer be told; that it was an earlier boot, is. Errors stay errors.
  */
 export function owedNow(
-  owed: readonly OwedPing[],
-  { bootId: thisBoot }: Pick<OwedPing, 'bootId'>,
+  owed: readonly PendingPing[],
+  { bootId: thisBoot }: Pick<PendingPing, 'bootId'>,
   now: Date,
-): { due: Ping[]; later: OwedPing[] } {
+): { due: Ping[]; later: PendingPing[] } {
   const due: Ping[] = [];
-  const later: OwedPing[] = [];
+  const later: PendingPing[] = [];
   for (const one of owed) {
     const { bootId, due: time, ...ping } = one;
     if (bootId !== thisBoot && ping.event !== 'error') addOnce(due, rebooted(ping));

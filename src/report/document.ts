@@ -9,11 +9,11 @@ import type {
   LivePatch,
   Machine,
   PatchState,
-  Remembered,
+  State,
   Support,
 } from '../types.ts';
-import { patchStateOf } from './patch-state.ts';
 import { noticeOf } from './format.ts';
+import { patchStateOf } from './patch-state.ts';
 
 /** The status document: built once, rendered in several ways. */
 export interface StatusDocument {
@@ -39,9 +39,9 @@ export interface StatusDocument {
   /** The last kernel had to be upgraded, and this is another one, which was not asked about yet. */
   upgraded: boolean;
   /** Why a patch that is due is not in the kernel. */
-  failure: Remembered['failure'];
+  failure: State['failure'];
   /** The patch that is due and held back, and why. */
-  held: Remembered['held'];
+  held: State['held'];
   /** What the configuration keeps from this machine. */
   blocked: Blocked | undefined;
   /** Of the patch that is in the kernel; empty when none is. */
@@ -55,8 +55,8 @@ export interface StatusDocument {
   others: string[];
   /** What of the configuration should be known. */
   warnings: string[];
-  /** Why nothing is remembered, when the record cannot be understood. */
-  recordError: string | undefined;
+  /** Why nothing is state, when the record cannot be understood. */
+  stateError: string | undefined;
   support: Support;
   upgradeRequiredDate: string | undefined;
   tier: string | undefined;
@@ -86,9 +86,9 @@ export interface StatusSources {
   clientVersion: string;
   machine: Machine;
   livePatches: readonly LivePatch[];
-  remembered: Remembered;
+  state: State;
   others: string[];
-  recordError: string | undefined;
+  stateError: string | undefined;
   cves?: KeptCves | undefined;
   installedKernels: string[];
   machineToken?: Secret | undefined;
@@ -96,9 +96,9 @@ export interface StatusSources {
 }
 
 export function statusDocument(sources: StatusSources): StatusDocument {
-  const { clientVersion, machine, livePatches, remembered, others, recordError, now } = sources;
-  const { lastCheck, lastGoodCheck, patch } = remembered;
-  const advice = adviceFor(machine, remembered);
+  const { clientVersion, machine, livePatches, state, others, stateError, now } = sources;
+  const { lastCheck, lastGoodCheck, patch } = state;
+  const advice = adviceFor(machine, state);
   const inKernel = livePatches.some(({ name, enabled }) => enabled && name === patch?.module);
   const outdated =
     lastGoodCheck !== undefined && now.getTime() - Date.parse(lastGoodCheck.at) > LIMITS.report.goodCheckAge;
@@ -115,29 +115,29 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     bootTime: machine.bootTime,
     uptimeSeconds: machine.uptimeSeconds,
     kernel: machine.kernel,
-    checkState: checkStateOf(remembered, advice, outdated),
-    patchState: patchStateOf({ ...remembered, advice }, machine, livePatches),
-    upgraded: advice === undefined && wantedUpgrade(remembered.advice),
-    failure: remembered.failure,
-    held: remembered.held,
-    blocked: blockedBy(remembered),
+    checkState: checkStateOf(state, advice, outdated),
+    patchState: patchStateOf({ ...state, advice }, machine, livePatches),
+    upgraded: advice === undefined && wantedUpgrade(state.advice),
+    failure: state.failure,
+    held: state.held,
+    blocked: blockedBy(state),
     version: inKernel && patch !== undefined ? patch.version : '',
     fixes: inKernel && patch !== undefined ? patch.fixes : [],
     inTransition: livePatches.some((one) => one.inTransition),
     transitionSeconds: inKernel ? patch?.transitionSeconds : undefined,
     others,
-    warnings: remembered.warnings ?? [],
-    recordError,
+    warnings: state.warnings ?? [],
+    stateError,
     support: supportOf(advice, now),
     upgradeRequiredDate: advice?.upgradeRequiredDate,
-    tier: remembered.advice?.tier,
+    tier: state.advice?.tier,
     cves: cvesFor(sources),
     now,
   };
 }
 
 /** What was advised for another kernel, before the machine was booted into this one, says nothing about this one. */
-function adviceFor({ kernel }: Machine, { advice, lastGoodCheck }: Remembered): Advice | undefined {
+function adviceFor({ kernel }: Machine, { advice, lastGoodCheck }: State): Advice | undefined {
   return lastGoodCheck?.kernel === undefined || lastGoodCheck.kernel === kernel ? advice : undefined;
 }
 
@@ -158,7 +158,7 @@ function wantedUpgrade(advice: Advice | undefined): boolean {
 }
 
 function checkStateOf(
-  { lastCheck }: Remembered,
+  { lastCheck }: State,
   advice: Advice | undefined,
   outdated: boolean,
 ): StatusDocument['checkState'] {
@@ -166,7 +166,7 @@ function checkStateOf(
   return lastCheck === undefined || advice === undefined || outdated ? 'needs-check' : 'checked';
 }
 
-function blockedBy({ advice, held }: Remembered): Blocked | undefined {
+function blockedBy({ advice, held }: State): Blocked | undefined {
   if (held === undefined || !isOption(held.why)) return undefined;
   const offer = advice?.offer?.version === held.version ? advice.offer : undefined;
   return {

@@ -16,7 +16,7 @@ export function renderHumane(document: StatusDocument, options: { verbose: boole
     ['patch version', document.version || undefined],
     ['failed', document.failure && `patch ${document.failure.version}: ${document.failure.message}`],
     ['also in the kernel', document.others.join(', ') || undefined],
-    ['record', document.recordError],
+    ['record', document.stateError],
     ['held back', document.held?.message],
     ['missed', document.held?.missed.join(', ') || undefined],
     ['tier', document.tier],

@@ -1,11 +1,11 @@
-import type { LivePatch, Machine, PatchState, Remembered } from '../types.ts';
+import type { LivePatch, Machine, PatchState, State } from '../types.ts';
 
 /**
- * How far patching got on the running kernel. What the kernel says goes before what is remembered, and `applied`
+ * How far patching got on the running kernel. What the kernel says goes before what is state, and `applied`
  * and `nothing-to-apply` are said only when they are true: others decide on them that a reboot can wait.
  */
 export function patchStateOf(
-  { advice, failure, held, patch, reverted }: Remembered,
+  { advice, failure, held, patch, reverted }: State,
   machine: Pick<Machine, 'bootId'>,
   livePatches: readonly LivePatch[],
 ): PatchState {

@@ -18,7 +18,7 @@ const MARKS = {
 } as const;
 
 /** Fits a text to where it is printed. */
-export function fitted(text: string, { env, isTerminal }: Output): string {
+export function fitToTerminal(text: string, { env, isTerminal }: Output): string {
   if (!isTerminal) return text;
   const utf8 = speaksUtf8(env);
   const coloured = showsColour(env);

@@ -2,8 +2,16 @@ import { createHash } from 'node:crypto';
 import { LivepatchError } from '../errors.ts';
 import type { Secret } from '../secret.ts';
 import type { Offer } from '../types.ts';
-import { addressOf, badAnswer, type Request, type Response, refusal, send, unreachable } from './server/exchange.ts';
 import { pauseOrThrow } from './retry.ts';
+import {
+  addressOf,
+  badAnswer,
+  type Request,
+  type Response,
+  refusal,
+  send,
+  unreachable,
+} from './server/exchange.ts';
 import type { Transport } from './transport.ts';
 
 interface DownloadOptions {
@@ -30,7 +38,7 @@ export async function* download(
   offer: Offer,
   options: DownloadOptions,
 ): AsyncGenerator<Buffer> {
-  const { surroundings } = transport;
+  const { deps } = transport;
   const hash = createHash('sha256');
   const progress: Progress = { received: 0, etag: undefined };
   const began = Date.now();
@@ -38,7 +46,7 @@ export async function* download(
   while (progress.received < offer.size) {
     const before = progress.received;
     try {
-      const timeLimit = surroundings.limits.downloadTime - (Date.now() - began);
+      const timeLimit = deps.limits.downloadTime - (Date.now() - began);
       const found = await locate(transport, server, offer, options, progress, Math.max(timeLimit, 1));
       for await (const chunk of bytesOf(...found, offer, progress)) {
         hash.update(chunk);
@@ -49,8 +57,8 @@ export async function* download(
       // Whoever sends something at each try is slow, not dead; the time limit holds for both.
       failures = progress.received > before ? 1 : failures + 1;
       const elapsed = Date.now() - began;
-      if (elapsed >= surroundings.limits.downloadTime) throw error;
-      await pauseOrThrow(error, { failures, elapsed }, surroundings);
+      if (elapsed >= deps.limits.downloadTime) throw error;
+      await pauseOrThrow(error, { failures, elapsed }, deps);
     }
   }
   if (progress.received !== offer.size) {
@@ -72,7 +80,7 @@ async function locate(
   { received, etag }: Progress,
   timeLimit: number,
 ): Promise<[Request, Response]> {
-  const { redirects } = transport.surroundings.limits;
+  const { redirects } = transport.deps.limits;
   const headers = received === 0 ? {} : { range: `bytes=${received}-`, ...(etag && { 'if-range': etag }) };
   let request: Request = { method: 'GET', url: addressIn(offer, server), headers, timeLimit };
   for (let followed = 0; followed <= redirects; followed += 1) {

@@ -1,11 +1,11 @@
 import { lookup } from 'node:dns/promises';
 import type { Config } from '../types.ts';
+import { NETWORK_DEPS } from './network-deps.ts';
 import { proxyFor, withoutBrackets } from './proxy.ts';
-import { SURROUNDINGS } from './network-deps.ts';
 
 /** @returns the proxy that the server is reached through, by the configuration or the environment. */
 export function proxyOf(config: Config): URL | undefined {
-  return proxyFor(config.remoteServer, config, SURROUNDINGS.env);
+  return proxyFor(config.remoteServer, config, NETWORK_DEPS.env);
 }
 
 /** @returns the addresses of a host, as every program here finds them; undefined when it has none. */

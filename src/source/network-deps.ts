@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 type NetworkLimits = { [Name in keyof typeof LIMITS.network]: number };
 
 /** What this room needs from outside besides the configuration. Tests hand in shorter limits and pauses. */
-export interface Surroundings {
+export interface NetworkDeps {
   /** Names proxies, and the snap whose CAs are shipped. */
   env: NodeJS.ProcessEnv;
   limits: NetworkLimits;
@@ -20,7 +20,7 @@ export interface Surroundings {
   tell(step: string): void;
 }
 
-export const SURROUNDINGS: Surroundings = {
+export const NETWORK_DEPS: NetworkDeps = {
   env: process.env,
   limits: LIMITS.network,
   uptime: () => uptime() * 1000,

@@ -1,15 +1,15 @@
 import { hasErrno, LivepatchError } from '../errors.ts';
-import type { Surroundings } from './network-deps.ts';
+import type { NetworkDeps } from './network-deps.ts';
 
 /** A failure that may pass: nobody could be reached, or somebody asks to come back later. */
-export interface Setback {
+export interface TransientFailure {
   kind: 'unreachable' | 'busy';
   /** What Retry-After says, milliseconds from now. */
   retryAfter?: number | undefined;
 }
 
 /** How far persisting has come. */
-export interface Persistence {
+export interface RetryState {
   /** Tries that have failed in a row, this one included. */
   failures: number;
   /** Milliseconds since the first of them began. */
@@ -23,9 +23,9 @@ export interface Persistence {
  * do not come back together. A machine that was just booted tries for longer, since its network may not be up yet.
  */
 export function pauseAfter(
-  { kind, retryAfter = 0 }: Setback,
-  { failures, elapsed }: Persistence,
-  { limits, random, uptime }: Pick<Surroundings, 'limits' | 'random' | 'uptime'>,
+  { kind, retryAfter = 0 }: TransientFailure,
+  { failures, elapsed }: RetryState,
+  { limits, random, uptime }: Pick<NetworkDeps, 'limits' | 'random' | 'uptime'>,
 ): number | undefined {
   const booting = kind === 'unreachable' && uptime() < limits.bootTime && elapsed < limits.bootPatience;
   if (failures >= limits.attempts && !booting) return undefined;
@@ -64,7 +64,7 @@ export interface Refused {
 }
 
 /** @returns undefined for a failure that trying again would not mend. */
-export function setbackOf(error: unknown, now: Date): Setback | undefined {
+export function transientFailureOf(error: unknown, now: Date): TransientFailure | undefined {
   if (!(error instanceof LivepatchError)) return undefined;
   const { cause } = error;
   if (error.code === 'network' && PASSING.some((code) => hasErrno(cause, code))) {
@@ -88,24 +88,24 @@ export function parseRetryAfter(text: string | undefined, now: Date): number | u
 /** Pauses and returns if there shall be another try; else throws the error. */
 export async function pauseOrThrow(
   error: unknown,
-  persistence: Persistence,
-  surroundings: Surroundings,
+  persistence: RetryState,
+  deps: NetworkDeps,
 ): Promise<void> {
-  const setback = setbackOf(error, new Date());
-  const pause = setback && pauseAfter(setback, persistence, surroundings);
+  const setback = transientFailureOf(error, new Date());
+  const pause = setback && pauseAfter(setback, persistence, deps);
   if (pause === undefined) throw error;
-  surroundings.tell(`${(error as Error).message}; trying again in ${Math.ceil(pause / 1000)} s`);
-  await surroundings.pause(pause);
+  deps.tell(`${(error as Error).message}; trying again in ${Math.ceil(pause / 1000)} s`);
+  await deps.pause(pause);
 }
 
 /** Tries until it succeeds, or fails for good. */
-export async function persistently<T>(surroundings: Surroundings, attempt: () => Promise<T>): Promise<T> {
+export async function withRetry<T>(deps: NetworkDeps, attempt: () => Promise<T>): Promise<T> {
   const began = Date.now();
   for (let failures = 1; ; failures += 1) {
     try {
       return await attempt();
     } catch (error) {
-      await pauseOrThrow(error, { failures, elapsed: Date.now() - began }, surroundings);
+      await pauseOrThrow(error, { failures, elapsed: Date.now() - began }, deps);
     }
   }
 }

@@ -6,8 +6,8 @@ import { rootCertificates } from 'node:tls';
 import got, { type Got } from 'got';
 import { LivepatchError, messageOf } from '../errors.ts';
 import type { Config } from '../types.ts';
+import type { NetworkDeps } from './network-deps.ts';
 import { type ProxyConfig, proxyFor } from './proxy.ts';
-import type { Surroundings } from './network-deps.ts';
 
 /** Where distributions keep their CA pool: Debian and Ubuntu; Fedora and RHEL; SUSE. */
 const HOST_CA_BUNDLES = [
@@ -26,7 +26,7 @@ export interface Transport {
   agentsFor(url: URL): Promise<{ http: HttpAgent; https: HttpsAgent } | undefined>;
   /** For one connection: name, TCP, TLS, and the proxy between. Milliseconds. */
   dialTimeout: number;
-  surroundings: Surroundings;
+  deps: NetworkDeps;
 }
 
 /**
@@ -34,9 +34,9 @@ export interface Transport {
  * up in time, unpacks nothing, follows no redirect by itself (a token must not follow one) and leaves retries to its
  * caller.
  */
-export function transport(config: TransportConfig, userAgent: string, surroundings: Surroundings): Transport {
+export function transport(config: TransportConfig, userAgent: string, deps: NetworkDeps): Transport {
   const { dialTimeout } = config;
-  const { env, limits } = surroundings;
+  const { env, limits } = deps;
   const trust = {
     minVersion: 'TLSv1.2' as const,
     // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED=0 in an environment file would switch it off otherwise.
@@ -72,7 +72,7 @@ export function transport(config: TransportConfig, userAgent: string, surroundin
       return agentsThrough(proxy, { ...trust, ca }, dialTimeout);
     },
     dialTimeout,
-    surroundings,
+    deps,
   };
 }
 

@@ -6,7 +6,7 @@ import { boundedLog } from './bounded-log.ts';
 import type { Paths } from './paths.ts';
 
 /** Where each is written: the history is for whoever asks "what happened here", the security log for who watches. */
-const BOOKS = {
+const SINKS = {
   enabled: { history: true, security: true },
   disabled: { history: true, security: true },
   applied: { history: true, security: false },
@@ -20,7 +20,7 @@ const BOOKS = {
 
 const EventSchema = v.object({
   at: Time,
-  what: v.picklist(Object.keys(BOOKS) as EventName[]),
+  what: v.picklist(Object.keys(SINKS) as EventName[]),
   version: v.optional(v.string()),
   replaced: v.optional(v.string()),
   why: v.optional(v.string()),
@@ -49,7 +49,7 @@ export function events(paths: Pick<Paths, 'history' | 'securityLog'>): Events {
   return {
     add(event) {
       const line = JSON.stringify({ at: new Date().toISOString(), ...event });
-      const books = BOOKS[event.what];
+      const books = SINKS[event.what];
       try {
         if (books.security) security.append(line);
         if (books.history && !isSame(past()[0], event)) history.append(line);

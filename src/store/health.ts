@@ -13,8 +13,8 @@ export interface StoreHealth {
 }
 
 export function storeHealth(paths: Paths): StoreHealth {
-  const { config, cves, history, machineToken, pings, published, record, securityLog } = paths;
-  const secret = [config, machineToken, record, pings, history, securityLog];
+  const { config, cves, history, machineToken, pings, published, securityLog, state } = paths;
+  const secret = [config, machineToken, state, pings, history, securityLog];
   const closed = [paths.patches, paths.locks, dirname(history), dirname(securityLog)];
   return {
     freeBytes: freeBytes(paths.common),

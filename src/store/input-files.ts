@@ -6,7 +6,7 @@ import { inSnap } from '../snapd/snapctl.ts';
 import { isMissing, storageError } from './files.ts';
 
 /** A regular file that a person named on the command line, open for reading. Not ours: links are followed. */
-export interface GivenFile extends Disposable {
+export interface InputFile extends Disposable {
   /** Its first bytes, enough to tell what it is. */
   readonly head: Uint8Array;
   /** All of it, or LivepatchError `storage` when that is more than `limit` bytes. */
@@ -22,12 +22,12 @@ const CHUNK = 16 * 1024;
 const CERTIFICATE = /\.(pem|crt|cer|der|x509)$/i;
 
 /** @throws LivepatchError `storage`, as the methods of what it returns do. */
-export function openGivenFile(path: string): GivenFile {
+export function openInputFile(path: string): InputFile {
   try {
     // O_NONBLOCK: opening a FIFO must not hang.
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      return givenFile(fd, path);
+      return inputFile(fd, path);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -46,7 +46,7 @@ function unreadable(path: string, error: unknown): LivepatchError {
   return new LivepatchError('storage', message, { cause: error });
 }
 
-function givenFile(fd: number, path: string): GivenFile {
+function inputFile(fd: number, path: string): InputFile {
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw new Error('not a regular file');
   const read = (into: Uint8Array, position: number): Uint8Array => {
@@ -84,9 +84,9 @@ function givenFile(fd: number, path: string): GivenFile {
  * The content of a certificate file, or of all that are in a directory.
  * @throws LivepatchError `storage`, and `trust-anchors` when there is none in the directory.
  */
-export function readGivenCertificates(path: string): { source: string; bytes: Uint8Array }[] {
+export function readCertificateFiles(path: string): { source: string; bytes: Uint8Array }[] {
   return certificateFiles(path).map((source) => {
-    using file = openGivenFile(source);
+    using file = openInputFile(source);
     return { source, bytes: file.bytes(LIMITS.store.fileBytes) };
   });
 }

@@ -12,7 +12,7 @@ export interface Paths {
   patches: string;
   locks: string;
   runLock: string;
-  record: string;
+  state: string;
   published: string;
   cves: string;
   pings: string;
@@ -42,7 +42,7 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     patches: join(common, 'patches'),
     locks: join(common, 'locks'),
     runLock: join(common, 'run-lock'),
-    record: join(data, 'record.json'),
+    state: join(data, 'state.json'),
     published: join(data, 'status.json'),
     cves: join(data, 'cves.json'),
     pings: join(data, 'pings.json'),

@@ -36,8 +36,8 @@ export interface Payloads {
    */
   receive(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<void>;
   /** Whether the file is here and still hashes to its name; one that does not is removed. @throws LivepatchError `storage` */
-  holds(sha256: string): boolean;
-  has(sha256: string): boolean;
+  isIntact(sha256: string): boolean;
+  exists(sha256: string): boolean;
   /** The SHA-256 of every payload. */
   all(): string[];
   /** Opened when the first byte is asked for, for an open file that nobody comes to read would be in the way. */
@@ -73,7 +73,7 @@ export function payloads(directory: string): Payloads {
         throw hasErrno(error, 'ENOSPC') ? noSpace(directory, error) : storageError('write', partial, error);
       }
     },
-    holds(sha256) {
+    isIntact(sha256) {
       try {
         if (digestOf(pathOf(sha256)) === sha256) return true;
       } catch (error) {
@@ -83,7 +83,7 @@ export function payloads(directory: string): Payloads {
       remove(pathOf(sha256));
       return false;
     },
-    has: (sha256) => existsSync(pathOf(sha256)),
+    exists: (sha256) => existsSync(pathOf(sha256)),
     all: () =>
       existsSync(directory) ? readdirSync(directory).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [],
     remove: (sha256) => remove(pathOf(sha256)),

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { KernelVersion, Time, text, Version } from '../schemas.ts';
-import type { CrashLock } from '../types.ts';
+import type { PendingInsertion } from '../types.ts';
 import { ensureDirectory, isMissing, readIfThere, remove, storageError, writeAtomic } from './files.ts';
 
 const LockSchema = v.object({
@@ -19,16 +19,16 @@ const LockSchema = v.object({
  * The locks of insertions that have not settled, `locks/<module>_<version>`. Other programs look for them, and an
  * administrator may remove one to have the patch tried again.
  */
-export interface CrashLocks {
-  read(module: string, version: string): CrashLock | undefined;
+export interface PendingInsertions {
+  read(module: string, version: string): PendingInsertion | undefined;
   /** On disk, fsynced, when this returns: what comes next may end the machine. */
-  write(lock: CrashLock): void;
-  lift(module: string, version: string): void;
-  all(): CrashLock[];
+  write(lock: PendingInsertion): void;
+  clear(module: string, version: string): void;
+  all(): PendingInsertion[];
   pathOf(module: string, version: string): string;
 }
 
-export function crashLocks(directory: string): CrashLocks {
+export function pendingInsertions(directory: string): PendingInsertions {
   const pathOf = (module: string, version: string) => join(directory, `${module}_${version}`);
   return {
     pathOf,
@@ -37,7 +37,7 @@ export function crashLocks(directory: string): CrashLocks {
       ensureDirectory(directory, 0o700);
       writeAtomic(pathOf(lock.module, lock.version), `${JSON.stringify(lock)}\n`);
     },
-    lift: (module, version) => remove(pathOf(module, version)),
+    clear: (module, version) => remove(pathOf(module, version)),
     all() {
       try {
         return readdirSync(directory).flatMap((name) => {
@@ -54,7 +54,7 @@ export function crashLocks(directory: string): CrashLocks {
 }
 
 /** A lock that cannot be understood still locks, as one of no known kernel and boot: its being there is the message. */
-function parse(path: string, module: string, version: string): CrashLock | undefined {
+function parse(path: string, module: string, version: string): PendingInsertion | undefined {
   const content = readIfThere(path);
   if (content === undefined) return undefined;
   try {

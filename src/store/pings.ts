@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { PingSchema, Time, text } from '../schemas.ts';
-import type { OwedPing } from '../types.ts';
+import type { PendingPing } from '../types.ts';
 import { readIfThere, remove, writeAtomic } from './files.ts';
 
 const OwedPings = v.array(v.object({ ...PingSchema.entries, due: Time, bootId: text(64) }));
@@ -8,9 +8,9 @@ const OwedPings = v.array(v.object({ ...PingSchema.entries, due: Time, bootId: t
 /** What is still to be told about the health of patches, oldest first. */
 export interface PingsFile {
   /** @returns none when the file cannot be understood: then it is forgotten. @throws LivepatchError `storage` */
-  read(): OwedPing[];
+  read(): PendingPing[];
   /** @throws LivepatchError `storage` */
-  write(owed: readonly OwedPing[]): void;
+  write(owed: readonly PendingPing[]): void;
 }
 
 export function pingsFile(path: string): PingsFile {
@@ -26,7 +26,7 @@ export function pingsFile(path: string): PingsFile {
   };
 }
 
-function parse(text: string): OwedPing[] {
+function parse(text: string): PendingPing[] {
   try {
     return v.parse(OwedPings, JSON.parse(text));
   } catch {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { hasErrno, LivepatchError } from '../errors.ts';
 import { AdviceSchema, FixList, KernelVersion, Time, Version } from '../schemas.ts';
-import type { HoldReason, Remembered } from '../types.ts';
+import type { HoldReason, State } from '../types.ts';
 import { PUBLIC, readIfThere, storageError, syncDirectory, writeAtomic } from './files.ts';
 import type { Paths } from './paths.ts';
 
@@ -22,7 +22,7 @@ const HOLD_REASONS = [
   'mode',
 ] as const satisfies HoldReason[];
 
-const RecordSchema = v.object({
+const StateSchema = v.object({
   schema: v.literal(SCHEMA),
   lastCheck: v.optional(v.object({ at: Time, error: v.optional(v.string()) })),
   lastGoodCheck: v.optional(
@@ -57,14 +57,14 @@ const RecordSchema = v.object({
   failure: v.optional(v.object({ at: Time, version: Version, code: v.string(), message: v.string() })),
 });
 
-/** What is remembered between runs. */
-export interface RecordFile {
+/** What is state between runs. */
+export interface StateFile {
   /**
-   * @returns an empty memory when nothing was ever remembered. Who may not read the record gets the published copy.
+   * @returns an empty memory when nothing was ever state. Who may not read the record gets the published copy.
    * @throws LivepatchError `storage` when it is there and cannot be understood.
    */
-  read(): Remembered;
-  write(remembered: Remembered): void;
+  read(): State;
+  write(state: State): void;
   /**
    * Moves a record that cannot be understood out of the way, where a person may still read it.
    * @returns where to, or undefined when there was no need.
@@ -73,32 +73,32 @@ export interface RecordFile {
   setAside(): string | undefined;
 }
 
-export function recordFile(paths: Paths): RecordFile {
+export function stateFile(paths: Paths): StateFile {
   return {
     read() {
       const { path, text } = readableCopy(paths);
       return text === undefined ? {} : parse(path, text);
     },
     setAside() {
-      const text = readIfThere(paths.record);
+      const text = readIfThere(paths.state);
       if (text === undefined || isUnderstood(text)) return undefined;
-      const aside = `${paths.record}.unreadable`;
+      const aside = `${paths.state}.unreadable`;
       try {
-        renameSync(paths.record, aside);
+        renameSync(paths.state, aside);
         syncDirectory(dirname(aside));
       } catch (error) {
-        throw storageError('put aside', paths.record, error);
+        throw storageError('put aside', paths.state, error);
       }
       return aside;
     },
-    write(remembered) {
-      const text = `${JSON.stringify({ schema: SCHEMA, ...remembered }, null, 2)}\n`;
+    write(state) {
+      const text = `${JSON.stringify({ schema: SCHEMA, ...state }, null, 2)}\n`;
       // A run with nothing new would write the same twice, and wait for the disk each time.
-      if ([paths.record, paths.published].every((path) => isWritten(path, text))) return;
-      writeAtomic(paths.record, text);
+      if ([paths.state, paths.published].every((path) => isWritten(path, text))) return;
+      writeAtomic(paths.state, text);
       // For `status` of those who are not root. The record holds no secret by its type; the token has its own file.
       writeAtomic(paths.published, text, PUBLIC);
-      if (remembered.lastCheck !== undefined) writeAtomic(paths.lastCheck, `${remembered.lastCheck.at}\n`);
+      if (state.lastCheck !== undefined) writeAtomic(paths.lastCheck, `${state.lastCheck.at}\n`);
     },
   };
 }
@@ -113,7 +113,7 @@ function isWritten(path: string, text: string): boolean {
 
 function isUnderstood(text: string): boolean {
   try {
-    return v.is(RecordSchema, JSON.parse(text));
+    return v.is(StateSchema, JSON.parse(text));
   } catch {
     return false;
   }
@@ -121,16 +121,16 @@ function isUnderstood(text: string): boolean {
 
 function readableCopy(paths: Paths): { path: string; text: string | undefined } {
   try {
-    return { path: paths.record, text: readIfThere(paths.record) };
+    return { path: paths.state, text: readIfThere(paths.state) };
   } catch (error) {
     if (!(error instanceof LivepatchError && hasErrno(error.cause, 'EACCES'))) throw error;
     return { path: paths.published, text: readIfThere(paths.published) };
   }
 }
 
-function parse(path: string, text: string): Remembered {
+function parse(path: string, text: string): State {
   try {
-    return v.parse(RecordSchema, JSON.parse(text));
+    return v.parse(StateSchema, JSON.parse(text));
   } catch (error) {
     const field = v.isValiError(error) ? ` at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : '';
     throw new LivepatchError('storage', `${path} cannot be understood${field}`, {

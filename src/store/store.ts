@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ConfigFile, configFile } from './config.ts';
-import { type CrashLocks, crashLocks } from './pending-insertions.ts';
-import { type CvesFile, cvesFile } from './cves.ts';
 import { type Events, events } from './audit.ts';
+import { type ConfigFile, configFile } from './config.ts';
+import { type CvesFile, cvesFile } from './cves.ts';
 import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
 import { type StoreHealth, storeHealth } from './health.ts';
-import { takeRunLock } from './run-lock.ts';
 import { type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
+import { type PendingInsertions, pendingInsertions } from './pending-insertions.ts';
 import { type PingsFile, pingsFile } from './pings.ts';
-import { type RecordFile, recordFile } from './state.ts';
-import { type SnapSettings, snapSettings } from '../snapd/settings.ts';
+import { takeRunLock } from './run-lock.ts';
+import { type SnapSettings, snapSettings } from './snap-settings.ts';
+import { type StateFile, stateFile } from './state.ts';
 import { type TokenFile, tokenFile } from './token.ts';
 
 /** All that is kept between runs. */
@@ -19,18 +19,18 @@ export interface Store {
   config: ConfigFile;
   snapSettings: SnapSettings;
   token: TokenFile;
-  record: RecordFile;
+  state: StateFile;
   cves: CvesFile;
   pings: PingsFile;
   payloads: Payloads;
-  locks: CrashLocks;
+  pending: PendingInsertions;
   events: Events;
   /** Whether what we keep is kept well. */
   health(): StoreHealth;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** Makes our directories and takes the run lock; see lock.ts. */
-  lock(who: string): Disposable;
+  runLock(who: string): Disposable;
   /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
   sweep(): void;
 }
@@ -42,15 +42,15 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     config: configFile(paths.config),
     snapSettings: snapSettings(paths.snapSettings),
     token: tokenFile(paths.machineToken),
-    record: recordFile(paths),
+    state: stateFile(paths),
     cves: cvesFile(paths.cves),
     pings: pingsFile(paths.pings),
     payloads: payloads(paths.patches),
-    locks: crashLocks(paths.locks),
+    pending: pendingInsertions(paths.locks),
     events: events(paths),
     health: () => storeHealth(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
-    lock(who) {
+    runLock(who) {
       makeDirectories(paths);
       return takeRunLock(paths.runLock, who);
     },

@@ -102,7 +102,7 @@ function live({ outage, reboot, release }: Scenario, load: Load, random: () => n
   const run = (occasion: 'timer' | 'boot', from: number) => {
     const age = lastGoodCheck === undefined ? undefined : (from - lastGoodCheck) * 1000;
     if (!isCheckDue(occasion, age, checkInterval)) return;
-    const surroundings = { limits: LIMITS.network, random, uptime: () => (from - upAgain) * 1000 };
+    const deps = { limits: LIMITS.network, random, uptime: () => (from - upAgain) * 1000 };
     for (let failures = 0, now = from; ; ) {
       if (outage === undefined || now < outage.from || now >= outage.to) {
         count(load.checkIns, now);
@@ -115,11 +115,7 @@ function live({ outage, reboot, release }: Scenario, load: Load, random: () => n
       }
       count(load.inVain, now);
       failures += 1;
-      const pause = pauseAfter(
-        { kind: 'unreachable' },
-        { failures, elapsed: (now - from) * 1000 },
-        surroundings,
-      );
+      const pause = pauseAfter({ kind: 'unreachable' }, { failures, elapsed: (now - from) * 1000 }, deps);
       if (pause === undefined) return;
       now += pause / 1000;
     }

@@ -14,7 +14,7 @@ export interface Opened {
   /** Above the peak of the small one, in bytes. */
   growth: number;
   openMs: number;
-  /** For `payloads.holds`: a SHA-256 of the file from disk. */
+  /** For `payloads.isIntact`: a SHA-256 of the file from disk. */
   hashMs: number;
 }
 
@@ -35,8 +35,8 @@ await open(small);
 const before = peak();
 const [patch, openMs] = await timed(() => open(large));
 const growth = peak() - before;
-store.holds(small);
-const [held, hashMs] = await timed(async () => store.holds(large));
+store.isIntact(small);
+const [held, hashMs] = await timed(async () => store.isIntact(large));
 if (!held) throw new Error('the file is not what its name says');
 const opened: Opened = { moduleBytes: patch.module.length, growth, openMs, hashMs };
 process.stdout.write(JSON.stringify(opened));

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/commands/index.ts';
-import type { Remembered } from '../../src/types.ts';
+import type { State } from '../../src/types.ts';
 import { machine, TOKEN } from './machine.ts';
 
 const VERBS = Object.keys(COMMANDS);
@@ -15,12 +15,12 @@ const SEE_HELP = 'See more help with --help\n';
 const NOWHERE = 'https://127.0.0.1:1';
 
 const AT = '2026-11-22T11:06:00Z';
-const CHECKED: Remembered = {
+const CHECKED: State = {
   lastCheck: { at: AT },
   lastGoodCheck: { at: AT, serial: 7, issuedAt: AT },
   advice: { support: 'supported', tier: 'stable' },
 };
-const UPGRADE: Remembered = {
+const UPGRADE: State = {
   ...CHECKED,
   advice: { support: 'kernel-upgrade-required', tier: 'stable', upgradeRequiredDate: '2026-10-01' },
 };
@@ -213,11 +213,11 @@ describe('status of an enabled machine', () => {
 
   it('says which file cannot be understood, and tells what the kernel says all the same', async () => {
     const { data, run } = await machine(CHECKED);
-    writeFileSync(join(data, 'record.json'), '{"schema": 1, "reverted": 5}');
+    writeFileSync(join(data, 'state.json'), '{"schema": 1, "reverted": 5}');
     expect(await run(['status', '--format', 'humane'])).toEqual({
       status: 0,
       stdout: expect.stringContaining('record: '),
-      stderr: `warning: ${join(data, 'record.json')} cannot be understood at reverted\n`,
+      stderr: `warning: ${join(data, 'state.json')} cannot be understood at reverted\n`,
     });
   });
 });
@@ -364,7 +364,7 @@ describe('kernel-upgrade-required', () => {
 
   it('ends with 3 when something is broken, and never fails a login', async () => {
     const { data, run } = await machine(CHECKED);
-    writeFileSync(join(data, 'record.json'), 'broken');
+    writeFileSync(join(data, 'state.json'), 'broken');
     expect((await run(['kernel-upgrade-required'])).status).toBe(3);
     expect(await run(['kernel-upgrade-required', '--motd'])).toEqual({ status: 0, stdout: '', stderr: '' });
   });

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '../../src/secret.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
-import type { Remembered } from '../../src/types.ts';
+import type { State } from '../../src/types.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/canonical-livepatch.js');
@@ -37,8 +37,8 @@ export interface Machine {
 
 export const TOKEN = '0badc0de0badc0de0badc0de0badc0de';
 
-/** A machine's directories, and the built command run on them. Not enabled, unless something is remembered. */
-export async function machine(remembered?: Remembered): Promise<Machine> {
+/** A machine's directories, and the built command run on them. Not enabled, unless something is state. */
+export async function machine(state?: State): Promise<Machine> {
   const snap = temporaryDirectory();
   // mkdtemp makes it for us alone; a snap's directories are for anybody to search.
   chmodSync(snap, 0o755);
@@ -46,10 +46,10 @@ export async function machine(remembered?: Remembered): Promise<Machine> {
   mkdirSync(common);
   const directories = { SNAP: snap, SNAP_COMMON: common, SNAP_DATA: data };
   const store = openStore(directories);
-  if (remembered !== undefined) {
-    using _lock = store.lock('test');
+  if (state !== undefined) {
+    using _lock = store.runLock('test');
     store.token.write(new Secret(TOKEN));
-    store.record.write(remembered);
+    store.state.write(state);
   }
   return {
     store,

@@ -1,15 +1,15 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isJournal, openReporter, PRIORITY, type ReporterOptions } from '../../src/commands/progress.ts';
 import type { LogLevel } from '../../src/types.ts';
-import { isJournal, openVoice, PRIORITY, type VoiceOptions } from '../../src/commands/progress.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
-/** A voice, what it wrote, and a clock that is set by hand. */
-function heard(options: Partial<VoiceOptions> & { logLevel?: LogLevel } = {}) {
+/** A reporter, what it wrote, and a clock that is set by hand. */
+function heard(options: Partial<ReporterOptions> & { logLevel?: LogLevel } = {}) {
   const written: string[] = [];
   const time = { now: 0 };
-  const voice = openVoice({
+  const reporter = openReporter({
     write: (text) => written.push(text),
     columns: undefined,
     journal: false,
@@ -17,7 +17,7 @@ function heard(options: Partial<VoiceOptions> & { logLevel?: LogLevel } = {}) {
     clock: () => time.now,
     ...options,
   });
-  return { voice, time, text: () => written.join('') };
+  return { reporter, time, text: () => written.join('') };
 }
 
 /** What stands on a terminal after these bytes: a carriage return and an erase begin the line anew. */
@@ -25,26 +25,26 @@ const onScreen = (text: string) => text.split('\n').map((line) => line.split('\r
 
 describe('into a pipe', () => {
   it('is one line a step, and nothing that moves', () => {
-    const { voice, text } = heard();
-    voice.step('downloading patch 121.1');
-    voice.transferred(50, 100);
-    voice.step('verifying patch 121.1');
-    voice.end();
+    const { reporter, text } = heard();
+    reporter.step('downloading patch 121.1');
+    reporter.transferred(50, 100);
+    reporter.step('verifying patch 121.1');
+    reporter.end();
     expect(text()).toBe('downloading patch 121.1\nverifying patch 121.1\n');
   });
 });
 
 describe('on a terminal', () => {
   it('shows each step as it happens, with a bar while downloading, and how long it took', () => {
-    const { voice, time, text } = heard({ columns: 80 });
-    voice.step('downloading patch 121.1');
+    const { reporter, time, text } = heard({ columns: 80 });
+    reporter.step('downloading patch 121.1');
     expect(onScreen(text())).toEqual(['downloading patch 121.1']);
-    voice.transferred(50, 100);
+    reporter.transferred(50, 100);
     expect(onScreen(text())).toEqual(['downloading patch 121.1 [##########..........] 50 %']);
     time.now = 4200;
-    voice.step('waiting for the transition');
+    reporter.step('waiting for the transition');
     time.now = 7300;
-    voice.end();
+    reporter.end();
     expect(onScreen(text())).toEqual([
       'downloading patch 121.1 (4 s)',
       'waiting for the transition (3 s)',
@@ -53,40 +53,40 @@ describe('on a terminal', () => {
   });
 
   it('has numbers in place of the bar where there is no room, and never fills a line', () => {
-    const { voice, text } = heard({ columns: 30 });
-    voice.step('downloading patch 121.1');
-    voice.transferred(50, 100);
+    const { reporter, text } = heard({ columns: 30 });
+    reporter.step('downloading patch 121.1');
+    reporter.transferred(50, 100);
     expect(onScreen(text())).toEqual(['downloading patch 121.1 50 %']);
-    voice.step('waiting for the transition to lkp_Debian_6_1_0_56_amd64_121');
+    reporter.step('waiting for the transition to lkp_Debian_6_1_0_56_amd64_121');
     expect(onScreen(text()).at(-1)).toHaveLength(29);
-    voice.end();
+    reporter.end();
     expect(onScreen(text()).at(-2)).toBe('waiting for the transition to lkp_Debian_6_1_0_56_amd64_121');
   });
 
   it('draws only when something changed', () => {
-    const { voice, text } = heard({ columns: 80 });
-    voice.step('downloading');
-    voice.transferred(50_000, 1_000_000);
+    const { reporter, text } = heard({ columns: 80 });
+    reporter.step('downloading');
+    reporter.transferred(50_000, 1_000_000);
     const before = text();
-    voice.transferred(50_001, 1_000_000);
+    reporter.transferred(50_001, 1_000_000);
     expect(text()).toBe(before);
   });
 
   it('ends the line before it says something else', () => {
-    const { voice, text } = heard({ columns: 80 });
-    voice.step('telling the server');
-    voice.log('warning', 'warning: nobody answers');
+    const { reporter, text } = heard({ columns: 80 });
+    reporter.step('telling the server');
+    reporter.log('warning', 'warning: nobody answers');
     expect(onScreen(text())).toEqual(['telling the server', 'warning: nobody answers', '']);
   });
 });
 
 describe('into the journal', () => {
   it('gives every line its priority', () => {
-    const { voice, text } = heard({ journal: true, logLevel: 'debug' });
-    voice.step('checking in');
-    voice.log('notice', 'applied: patch 121.1');
-    voice.log('warning', 'warning: x');
-    voice.log('error', 'what happened\nwhat to do');
+    const { reporter, text } = heard({ journal: true, logLevel: 'debug' });
+    reporter.step('checking in');
+    reporter.log('notice', 'applied: patch 121.1');
+    reporter.log('warning', 'warning: x');
+    reporter.log('error', 'what happened\nwhat to do');
     expect(text()).toBe(
       '<6>checking in\n<5>applied: patch 121.1\n<4>warning: x\n<3>what happened\n<3>what to do\n',
     );
@@ -94,11 +94,11 @@ describe('into the journal', () => {
 
   it('is silent when all is well, unless the log-level asks for more', () => {
     const silent = heard({ journal: true, logLevel: 'warning' });
-    silent.voice.step('checking in');
-    silent.voice.log('notice', 'applied: patch 121.1');
+    silent.reporter.step('checking in');
+    silent.reporter.log('notice', 'applied: patch 121.1');
     expect(silent.text()).toBe('');
     const noticed = heard({ journal: true, logLevel: 'notice' });
-    noticed.voice.log('notice', 'applied: patch 121.1');
+    noticed.reporter.log('notice', 'applied: patch 121.1');
     expect(noticed.text()).toBe('<5>applied: patch 121.1\n');
   });
 

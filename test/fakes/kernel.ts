@@ -137,7 +137,7 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
         state.said.push(`livepatch: enabling patch '${name}'`);
       });
     },
-    async settle(name) {
+    async waitForTransition(name) {
       const patch = find(name);
       if (state.stall) {
         state.stall = false;
@@ -148,7 +148,7 @@ export function fakeKernel(state: FakeState = freshState(), changed: () => void 
       if (!find(name)?.enabled)
         throw new LivepatchError('transition', `the kernel did not keep ${name} enabled`);
     },
-    async quiet() {
+    async waitForIdle() {
       for (const patch of state.patches) if (patch.inTransition) finish(patch);
       changed();
     },

@@ -32,7 +32,7 @@ describe.each(ASIDES)('%s that is answered by', (_aside, path, whispered) => {
     site.network.limits = { ...LIMITS.network, cvesTime: 400, pingTime: 400 };
     site.misbehave(path, handler);
     const began = performance.now();
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     // As long as it was given, and what the refresh itself takes on a busy machine.
     expect(performance.now() - began).toBeGreaterThan(400);
     expect(performance.now() - began).toBeLessThan(400 + 2500);
@@ -48,7 +48,7 @@ it('pings that are taken one slower than the other hold a refresh no longer than
     taken += 1;
     response.writeHead(204).end();
   });
-  const { bootId, kernel } = site.world.kernel.machine();
+  const { bootId, kernel } = site.context.kernel.machine();
   const due = new Date(0).toISOString();
   const owed = Array.from({ length: LIMITS.operations.owedPings }, () => ({
     event: 'after' as const,
@@ -59,7 +59,7 @@ it('pings that are taken one slower than the other hold a refresh no longer than
   }));
   site.store.pings.write(owed);
   const began = performance.now();
-  expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+  expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
   expect(performance.now() - began).toBeLessThan(LIMITS.network.pingsTime + LIMITS.network.pingTime + 2500);
   expect(taken).toBeGreaterThan(1);
   expect(site.whispered).toContainEqual(expect.stringMatching(/ was not taken: there was no time left$/));

@@ -57,20 +57,20 @@ describe('a check-in that is answered by', () => {
       0,
     ],
   ])('%s: a replay', async (_name, handler, serial) => {
-    expect(site.store.record.read().lastGoodCheck?.serial).toBe(1);
+    expect(site.store.state.read().lastGoodCheck?.serial).toBe(1);
     site.misbehave(UPDATES, handler());
     const error = await site.failingRefresh();
     expect(error.message).toBe(
       `livepatch check failed: the server's answer number ${serial} is not newer than number 1, the last one`,
     );
     expect(error).toMatchObject({ code: 'bad-answer', exitStatus: 76 });
-    expect(site.store.record.read().lastGoodCheck?.serial).toBe(1);
+    expect(site.store.state.read().lastGoodCheck?.serial).toBe(1);
     await site.goodRefresh();
   });
 
   it('"as before" although there is no before', async () => {
-    const { advice: _, ...remembered } = site.store.record.read();
-    site.store.record.write(remembered);
+    const { advice: _, ...state } = site.store.state.read();
+    site.store.state.write(state);
     site.misbehave(
       UPDATES,
       answer(204, '', { 'livepatch-serial': '7', 'livepatch-issued-at': ADVICE.issuedAt }),
@@ -84,10 +84,10 @@ describe('a check-in that is answered by', () => {
     ['2026-11-22T12:00:00Z', '2026-11-22T14:00:00Z', "120 minutes ahead of ours: check this machine's clock"],
     ['2026-11-22T12:00:00Z', '2026-11-22T09:00:00Z', "180 minutes behind ours: check this machine's clock"],
   ])('a time that is far from ours, which is said and no reason to refuse', async (ours, theirs, said) => {
-    site.world.now = () => new Date(ours);
+    site.context.now = () => new Date(ours);
     site.misbehave(UPDATES, advice({ issuedAt: theirs }));
     const { refresh } = await import('../../src/operations/refresh.ts');
-    expect(await refresh(site.world)).toEqual({ action: 'keep', why: 'nothing-offered' });
+    expect(await refresh(site.context)).toEqual({ action: 'keep', why: 'nothing-offered' });
     expect(site.told).toContain(`warning: the server's clock is ${said}`);
   });
 });

@@ -8,9 +8,9 @@ import { LIMITS } from '../../src/limits.ts';
 import { Secret } from '../../src/secret.ts';
 import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
-import { freePort } from '../source/real-proxies.ts';
 import { makeAuthority } from '../server/pki.ts';
 import { startScene } from '../server/scene.ts';
+import { freePort } from '../source/real-proxies.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { answer, REFUSED, UNUSABLE } from './answers.ts';
 import { type Handler, say, startRawServer } from './faulty.ts';
@@ -190,7 +190,7 @@ describe('the built command ends as it should when the server answers with', () 
 
     site.behave();
     config.update({ 'ca-certs': site.pki.caPem });
-    site.store.record.write({});
+    site.store.state.write({});
     expect(await site.run(['refresh'])).toMatchObject({
       stdout: 'nothing to do: no patch is due',
       exitCode: 0,
@@ -308,7 +308,7 @@ describe('however much is logged, neither the token nor a password of a proxy is
     });
     expect(exitCode).toBeGreaterThan(0);
     expect(stderr).toContain('livepatch check failed: ');
-    const logs = ['history', 'record.json', 'status.json'].flatMap((name) => allUnder(join(SNAP_DATA, name)));
+    const logs = ['history', 'state.json', 'status.json'].flatMap((name) => allUnder(join(SNAP_DATA, name)));
     const shown = [stderr, stdout, ...logs, ...allUnder(join(SNAP_COMMON, 'logs'))].join('\n');
     for (const secret of [site.token, PASSWORD, btoa(`u:${PASSWORD}`)]) expect(shown).not.toContain(secret);
   });

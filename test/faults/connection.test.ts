@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../source/real-proxies.ts';
 import { issueServerCertificate, makeAuthority, type ServerCertificate } from '../server/pki.ts';
+import { freePort } from '../source/real-proxies.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { type FaultySite, pour, say, startFaultySite, startRawServer } from './faulty.ts';
 

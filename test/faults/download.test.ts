@@ -377,12 +377,12 @@ describe('an offer', () => {
     expect(authorizations).toEqual([]);
     site.store.config.update({ 'tls-patch-download': 'false' });
     site.misbehave(UPDATES, (request, response) => {
-      const { serial } = site.store.record.read().lastGoodCheck ?? { serial: 0 };
+      const { serial } = site.store.state.read().lastGoodCheck ?? { serial: 0 };
       void offering(`${host}/file`)(request, response);
       expect(serial).toBeLessThanOrEqual(1000);
     });
-    site.store.record.write({ ...site.store.record.read(), lastGoodCheck: undefined });
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    site.store.state.write({ ...site.store.state.read(), lastGoodCheck: undefined });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     expect(authorizations).toEqual([undefined]);
   });
 });
@@ -409,13 +409,13 @@ describe('a download goes on', () => {
         end < file.length ? response.destroy() : response.end(),
       );
     });
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     expect(ranges).toEqual([undefined, ...[1, 2, 3].map((times) => `bytes=${times * quarter}-`)]);
   });
 
   it('with the whole file from a server that knows no ranges', async () => {
     site.misbehave(PATCHES, breaksAt(100, whole));
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
   });
 
   it('without If-Range where the tag is a weak one', async () => {
@@ -428,7 +428,7 @@ describe('a download goes on', () => {
       PATCHES,
       breaksAt(100, rest, () => ({ etag: 'W/"weak"' })),
     );
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     expect(headers).toMatchObject({ range: 'bytes=100-' });
     expect(headers).not.toHaveProperty('if-range');
   });
@@ -443,7 +443,7 @@ describe('a download goes on', () => {
       busy -= 1;
       return busy < 0 ? whole(request, response) : answer(503, '', { 'retry-after': '7' })(request, response);
     });
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     expect(pauses).toEqual([7000, 7000]);
   });
 
@@ -460,31 +460,31 @@ describe('a download goes on', () => {
       },
     });
     site.misbehave(PATCHES, redirect(`${files.url}/cdn/file?signature=opensesame`));
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     await files.close();
     expect(seen).toEqual([undefined]);
   });
 
   it('never, when the payload is here already: a patch that failed to apply is not fetched twice', async () => {
     site.kernel.refuseNextInsert('Invalid module format');
-    await expect(refresh(site.world)).rejects.toMatchObject({ code: 'kernel-refused' });
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    await expect(refresh(site.context)).rejects.toMatchObject({ code: 'kernel-refused' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     expect(requests()).toHaveLength(1);
   });
 
   it('from the start, when the payload that is here was damaged', async () => {
     site.kernel.refuseNextInsert('Invalid module format');
-    await expect(refresh(site.world)).rejects.toMatchObject({ code: 'kernel-refused' });
+    await expect(refresh(site.context)).rejects.toMatchObject({ code: 'kernel-refused' });
     const { writeFileSync } = await import('node:fs');
     writeFileSync(join(site.common, 'patches', site.payloads()[0] as string), Buffer.alloc(file.length));
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     expect(requests()).toHaveLength(2);
   });
 
   it('and tells how far it is', async () => {
     const seen: [number, number][] = [];
-    site.world.transferred = (received, total) => seen.push([received, total]);
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    site.context.transferred = (received, total) => seen.push([received, total]);
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     expect(seen.at(-1)).toEqual([file.length, file.length]);
   });
 
@@ -498,7 +498,7 @@ describe('a download goes on', () => {
       });
       response.write(file.subarray(from, from + 1), () => setTimeout(() => response.destroy(), 100));
     });
-    await expect(refresh(site.world)).rejects.toMatchObject({ code: 'network' });
+    await expect(refresh(site.context)).rejects.toMatchObject({ code: 'network' });
     expect(site.payloads()).toEqual([]);
   });
 });

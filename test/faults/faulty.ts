@@ -9,7 +9,7 @@ import { LivepatchError } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
-import type { Surroundings } from '../../src/source/network-deps.ts';
+import type { NetworkDeps } from '../../src/source/network-deps.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { startScene } from '../operations/scene.ts';
 
@@ -30,7 +30,7 @@ const LONGEST = 10_000;
 /** An enabled machine with a patch due, whose server can be made to misbehave. */
 export async function startFaultySite(options: { tls?: boolean } = {}) {
   let misbehave: { path: RegExp; handler: Handler } | undefined;
-  const network: Partial<Surroundings> = {};
+  const network: Partial<NetworkDeps> = {};
   const scene = await startScene({
     ...options,
     network,
@@ -40,7 +40,7 @@ export async function startFaultySite(options: { tls?: boolean } = {}) {
       return true;
     },
   });
-  const { machineToken } = await enable(scene.world, scene.authToken);
+  const { machineToken } = await enable(scene.context, scene.authToken);
   scene.publish('121.1');
   const cves = { timestamp: '2026-11-20T08:00:00Z', kernelPackageFixes: ['CVE-2026-0002'] };
   scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, cves);
@@ -61,7 +61,7 @@ export async function startFaultySite(options: { tls?: boolean } = {}) {
     async failingRefresh(): Promise<LivepatchError> {
       network.limits = IMPATIENT;
       const began = Date.now();
-      const error = await refresh(scene.world).then(
+      const error = await refresh(scene.context).then(
         () => expect.unreachable('the refresh succeeded'),
         (thrown) => thrown,
       );
@@ -71,7 +71,7 @@ export async function startFaultySite(options: { tls?: boolean } = {}) {
       expect(scene.kernel.deeds).toEqual([]);
       const shown = inspect([error, scene.told], { depth: 20, showHidden: true });
       expect(shown).not.toContain(machineToken.reveal());
-      for (const file of ['status.json', 'record.json']) {
+      for (const file of ['status.json', 'state.json']) {
         expect(readFileSync(join(scene.data, file), 'utf8')).not.toContain(machineToken.reveal());
       }
       return error;
@@ -81,7 +81,7 @@ export async function startFaultySite(options: { tls?: boolean } = {}) {
     async goodRefresh(): Promise<void> {
       misbehave = undefined;
       network.limits = LIMITS.network;
-      expect(await refresh(scene.world)).toMatchObject({ action: 'applied' });
+      expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
       expect(payloads()).toHaveLength(1);
     },
   };

@@ -43,7 +43,7 @@ describe('a token is in nothing that is shown', () => {
         return true;
       },
     });
-    const error = await enable(scene.world, scene.authToken).catch((thrown) => thrown);
+    const error = await enable(scene.context, scene.authToken).catch((thrown) => thrown);
     expect(error).toMatchObject({ message: expect.stringMatching(/^failed to register client: /) });
     expect(everythingOf(error, scene.told)).not.toContain(scene.authToken.reveal());
     // That somebody was refused is on record, without the token.
@@ -70,7 +70,7 @@ describe('a token is in nothing that is shown', () => {
   it.each(FAULTS)('when disable is answered by %s', async (_name, handler) => {
     const site = await startFaultySite();
     site.misbehave(/^\/v1\/client\//, handler);
-    const disabled = await disable(site.world, { unpatch: false });
+    const disabled = await disable(site.context, { unpatch: false });
     expect(disabled.serverNotTold).not.toBeUndefined();
     expect(everythingOf(disabled, site.told)).not.toContain(site.machineToken.reveal());
   });
@@ -96,7 +96,7 @@ describe('a token is sent', () => {
       site.misbehave(path, (request, response) => {
         response.writeHead(status, { location: `${other.url}${request.url}`, 'set-cookie': 'a=b' }).end();
       });
-      await expect(refresh(site.world)).rejects.toThrow();
+      await expect(refresh(site.context)).rejects.toThrow();
       await other.close();
       expect(seen.filter((header) => header !== undefined)).toEqual([]);
     }
@@ -118,7 +118,7 @@ describe('a token is sent', () => {
       tokens.configured = request.headers.authorization;
       response.writeHead(302, { location: `${other.url}/file` }).end();
     });
-    expect(await refresh(site.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
     await other.close();
     expect(tokens).toEqual({ configured: `Bearer ${site.machineToken.reveal()}`, other: undefined });
   });

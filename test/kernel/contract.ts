@@ -43,14 +43,14 @@ export const CONTRACT: Record<string, Check> = {
       kernel.livePatches()?.map(({ name, enabled }) => ({ name, enabled })),
       [{ name: older.name, enabled: true }],
     );
-    await kernel.settle(older.name);
+    await kernel.waitForTransition(older.name);
     assert.deepEqual(kernel.livePatches(), [{ name: older.name, enabled: true, inTransition: false }]);
     assert.equal(kernel.isLoaded(older.name), true);
     assert.ok(kernel.modules().includes(older.name));
     assert.equal(kernel.buildId(older.name), older.buildId);
     assert.deepEqual(kernel.replacedFunctions(older.name), ['version_proc_show']);
-    await kernel.settle(older.name);
-    await kernel.quiet();
+    await kernel.waitForTransition(older.name);
+    await kernel.waitForIdle();
     await takeOut(kernel, older.name);
   },
   async 'refuses what is no module'(kernel, { garbage }) {
@@ -62,7 +62,7 @@ export const CONTRACT: Record<string, Check> = {
   },
   async 'refuses a module of a name that is loaded, patching or not'(kernel, { older }) {
     await insert(kernel, older.file);
-    await kernel.settle(older.name);
+    await kernel.waitForTransition(older.name);
     await assert.rejects(insert(kernel, older.file), { code: 'kernel-refused', message: /File exists/ });
     await kernel.disable(older.name);
     await assert.rejects(insert(kernel, older.file), { code: 'kernel-refused', message: /File exists/ });
@@ -74,9 +74,9 @@ export const CONTRACT: Record<string, Check> = {
   ) {
     const { newer, older } = given;
     await insert(kernel, older.file);
-    await kernel.settle(older.name);
+    await kernel.waitForTransition(older.name);
     await insert(kernel, newer.file);
-    await kernel.settle(newer.name);
+    await kernel.waitForTransition(newer.name);
     await kernel.remove(older.name);
     assert.equal(kernel.isLoaded(older.name), false);
     assert.deepEqual(kernel.livePatches(), [{ name: newer.name, enabled: true, inTransition: false }]);
@@ -84,7 +84,7 @@ export const CONTRACT: Record<string, Check> = {
   },
   async 'turns a transition back when the patch is disabled meanwhile'(kernel, { newer, older }) {
     await insert(kernel, older.file);
-    await kernel.settle(older.name);
+    await kernel.waitForTransition(older.name);
     await insert(kernel, newer.file);
     await kernel.disable(newer.name);
     assert.equal(
@@ -98,7 +98,7 @@ export const CONTRACT: Record<string, Check> = {
   },
   async 'knows no more of a disabled patch than its module, until that is removed too'(kernel, { older }) {
     await insert(kernel, older.file);
-    await kernel.settle(older.name);
+    await kernel.waitForTransition(older.name);
     await kernel.disable(older.name);
     assert.deepEqual(kernel.livePatches(), []);
     assert.equal(kernel.isLoaded(older.name), true);
@@ -109,19 +109,19 @@ export const CONTRACT: Record<string, Check> = {
   },
   async 'does not let a module go that is in use'(kernel, { older }) {
     await insert(kernel, older.file);
-    await kernel.settle(older.name);
+    await kernel.waitForTransition(older.name);
     await assert.rejects(kernel.remove(older.name), { code: 'kernel-refused', message: /in use/ });
     assert.deepEqual(kernel.livePatches(), [{ name: older.name, enabled: true, inTransition: false }]);
     await takeOut(kernel, older.name);
   },
   async 'says that a patch did not stay when it is not there'(kernel, { older }) {
-    await assert.rejects(kernel.settle(older.name), { code: 'transition' });
+    await assert.rejects(kernel.waitForTransition(older.name), { code: 'transition' });
   },
   async 'tells what it said since its log was opened, and each line once'(kernel, { older }) {
     using log = await kernel.openLog();
     assert.deepEqual(log.read(), []);
     await insert(kernel, older.file);
-    await kernel.settle(older.name);
+    await kernel.waitForTransition(older.name);
     assert.ok(log.read()?.includes(`livepatch: enabling patch '${older.name}'`));
     assert.deepEqual(log.read(), []);
     await takeOut(kernel, older.name);

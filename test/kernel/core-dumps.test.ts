@@ -9,7 +9,7 @@ const TOKEN = '0badc0de0badc0de0badc0de0badc0de';
 /** Holds the token in its memory, and dies so that the kernel dumps its core. */
 const DIES = `
   import { readFileSync } from 'node:fs';
-  import { keepMemoryOutOfCoreFiles } from '${join(import.meta.dirname, '../src/kernel/core-dumps.ts')}';
+  import { keepMemoryOutOfCoreFiles } from '${join(import.meta.dirname, '../../src/kernel/core-dumps.ts')}';
   keepMemoryOutOfCoreFiles();
   globalThis.token = readFileSync(0);
   process.stdout.write(readFileSync('/proc/self/coredump_filter'), () => process.abort());

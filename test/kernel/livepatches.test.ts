@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   disableLivePatch,
   listLivePatches,
-  quiet,
   replacedFunctions,
-  settle,
+  waitForIdle,
+  waitForTransition,
 } from '../../src/kernel/livepatches.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { makeTree, type Tree } from './tree.ts';
@@ -67,7 +67,7 @@ describe('a transition', () => {
 
   it('is waited for', async () => {
     tree.livePatch(NAME, APPLYING);
-    const waiting = settle(tree.root, NAME);
+    const waiting = waitForTransition(tree.root, NAME);
     await vi.advanceTimersByTimeAsync(60_000);
     tree.livePatch(NAME, APPLIED);
     await wait(waiting, LIMITS.kernel.pollLongest);
@@ -80,7 +80,9 @@ describe('a transition', () => {
     tree.task(123, { state: 0, name: 'cat', stack });
     tree.task(124, { state: 1, name: 'through' });
     tree.task(125, { state: -1, name: 'aside' });
-    await expect(wait(settle(tree.root, NAME), LIMITS.kernel.transitionTime + 2000)).rejects.toMatchObject({
+    await expect(
+      wait(waitForTransition(tree.root, NAME), LIMITS.kernel.transitionTime + 2000),
+    ).rejects.toMatchObject({
       code: 'transition',
       message: `the transition to ${NAME} did not finish within 75 s: held up by cat, process 123, in msleep < sleeper_nap < vfs_read`,
     });
@@ -88,7 +90,7 @@ describe('a transition', () => {
 
   it('that the kernel turned back is no success', async () => {
     tree.livePatch(NAME, APPLYING);
-    const waiting = settle(tree.root, NAME);
+    const waiting = waitForTransition(tree.root, NAME);
     tree.remove(`sys/kernel/livepatch/${NAME}`);
     await expect(wait(waiting, 2000)).rejects.toMatchObject({
       code: 'transition',
@@ -98,10 +100,10 @@ describe('a transition', () => {
 
   it('of another patch is waited for, and not for ever', async () => {
     tree.livePatch('kpatch_x', UNPATCHING);
-    await expect(wait(quiet(tree.root), LIMITS.kernel.transitionTime + 2000)).rejects.toMatchObject({
+    await expect(wait(waitForIdle(tree.root), LIMITS.kernel.transitionTime + 2000)).rejects.toMatchObject({
       code: 'transition',
     });
-    const waiting = quiet(tree.root);
+    const waiting = waitForIdle(tree.root);
     tree.remove('sys/kernel/livepatch/kpatch_x');
     await wait(waiting, 2000);
   });

@@ -16,31 +16,31 @@ let sandbox: Sandbox;
 beforeEach(async () => {
   sandbox = startSandbox();
   onTestFinished(() => sandbox[Symbol.dispose]());
-  await enable(sandbox.world, new Secret('an-auth-token'));
+  await enable(sandbox.context, new Secret('an-auth-token'));
   sandbox.server.publish('121.1');
 });
 
 /** The kernel prints something while the patch is watched. */
 function sayWhileWatched(...lines: string[]): void {
-  const { kernel, world } = sandbox;
-  world.sleep = async () => kernel.say(...lines);
+  const { kernel, context } = sandbox;
+  context.sleep = async () => kernel.say(...lines);
 }
 
 describe('a patch that the kernel finds a bug in', () => {
   it('is told, keeps its lock with the trace, and stays out of the kernel after a reboot', async () => {
-    const { kernel, store, world } = sandbox;
+    const { kernel, store, context } = sandbox;
     sayWhileWatched('something else', ...OOPS, 'something after it');
-    const path = store.locks.pathOf(MODULE, '121.1');
-    await expect(refresh(world)).rejects.toMatchObject({
+    const path = store.pending.pathOf(MODULE, '121.1');
+    await expect(refresh(context)).rejects.toMatchObject({
       code: 'kernel-bug',
       exitStatus: 71,
       message: expect.stringContaining(path),
     });
-    expect(status(world)).toMatchObject({ patchState: 'applied-with-bug', version: '121.1' });
-    expect(store.locks.all()).toMatchObject([{ version: '121.1', trace: OOPS }]);
+    expect(status(context)).toMatchObject({ patchState: 'applied-with-bug', version: '121.1' });
+    expect(store.pending.all()).toMatchObject([{ version: '121.1', trace: OOPS }]);
 
     kernel.reboot();
-    expect(await refresh(world, { boot: true })).toMatchObject({
+    expect(await refresh(context, { boot: true })).toMatchObject({
       action: 'hold',
       hold: { why: 'kernel-bug' },
     });
@@ -49,8 +49,8 @@ describe('a patch that the kernel finds a bug in', () => {
 
   it('is no other than the one that it points at', async () => {
     sayWhileWatched('BUG: soft lockup', 'RIP: 0010:f+0x1/0x2 [ext4]', `Modules linked in: ${MODULE}(OEK)`);
-    expect(await refresh(sandbox.world)).toMatchObject({ action: 'applied' });
-    expect(sandbox.store.locks.all()).toEqual([]);
+    expect(await refresh(sandbox.context)).toMatchObject({ action: 'applied' });
+    expect(sandbox.store.pending.all()).toEqual([]);
   });
 });
 
@@ -61,20 +61,23 @@ describe('a patch that the machine went down with', () => {
 
   /** The machine goes down while the patch is watched. */
   async function crash(uptimeSeconds?: number): Promise<void> {
-    const { kernel, world } = sandbox;
-    const { sleep } = world;
-    world.sleep = async () => {
+    const { kernel, context } = sandbox;
+    const { sleep } = context;
+    context.sleep = async () => {
       throw new Error('the machine went down');
     };
-    await expect(refresh(world)).rejects.toThrow('went down');
-    world.sleep = sleep;
+    await expect(refresh(context)).rejects.toThrow('went down');
+    context.sleep = sleep;
     kernel.reboot(uptimeSeconds);
   }
 
   it('is held back, and status names its lock and what is missed', async () => {
-    const { kernel, world } = sandbox;
-    expect(await refresh(world, { boot: true })).toMatchObject({ action: 'hold', hold: { why: 'not-yet' } });
-    expect(status(world).held).toMatchObject({
+    const { kernel, context } = sandbox;
+    expect(await refresh(context, { boot: true })).toMatchObject({
+      action: 'hold',
+      hold: { why: 'not-yet' },
+    });
+    expect(status(context).held).toMatchObject({
       message: expect.stringContaining(`locks/${MODULE}_121.1`),
       missed: ['CVE-2026-0001'],
     });
@@ -82,64 +85,64 @@ describe('a patch that the machine went down with', () => {
   });
 
   it('is tried once more when the machine has been up for a while, and then no more', async () => {
-    const { kernel, world } = sandbox;
+    const { kernel, context } = sandbox;
     kernel.stayUp(899);
-    expect(await refresh(world)).toMatchObject({ hold: { why: 'not-yet' } });
+    expect(await refresh(context)).toMatchObject({ hold: { why: 'not-yet' } });
     kernel.stayUp(900);
     await crash();
     kernel.stayUp(90_000);
-    expect(await refresh(world)).toMatchObject({ hold: { why: 'crashed' } });
-    expect(status(world).patchState).toBe('apply-failed');
+    expect(await refresh(context)).toMatchObject({ hold: { why: 'crashed' } });
+    expect(status(context).patchState).toBe('apply-failed');
   });
 
   it('is forgiven when it settles at the second try', async () => {
-    const { kernel, store, world } = sandbox;
+    const { kernel, store, context } = sandbox;
     kernel.stayUp(900);
-    expect(await refresh(world)).toMatchObject({ action: 'applied' });
-    expect(store.locks.all()).toEqual([]);
+    expect(await refresh(context)).toMatchObject({ action: 'applied' });
+    expect(store.pending.all()).toEqual([]);
   });
 
   it('is tried again at once when the administrator says so', async () => {
-    expect(await refresh(sandbox.world, { retryBlocked: true })).toMatchObject({ action: 'applied' });
+    expect(await refresh(sandbox.context, { retryBlocked: true })).toMatchObject({ action: 'applied' });
   });
 
   it('does not stand in the way of a newer one', async () => {
-    const { server, world } = sandbox;
+    const { server, context } = sandbox;
     server.publish('122.1');
-    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
+    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
   });
 
   it('is not forgotten when the kernel refuses the second try', async () => {
-    const { kernel, store, world } = sandbox;
+    const { kernel, store, context } = sandbox;
     kernel.stayUp(900);
-    const [before] = store.locks.all();
+    const [before] = store.pending.all();
     kernel.refuseNextInsert('Cannot allocate memory');
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'kernel-refused' });
-    expect(store.locks.all()).toEqual([before]);
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'kernel-refused' });
+    expect(store.pending.all()).toEqual([before]);
   });
 });
 
 describe('another minor version', () => {
   beforeEach(async () => {
-    await refresh(sandbox.world);
+    await refresh(sandbox.context);
     sandbox.server.publish('121.2');
   });
 
   it('takes the place of the one whose module has the same name', async () => {
-    const { kernel, versionOf, world } = sandbox;
-    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '121.2' } });
+    const { kernel, versionOf, context } = sandbox;
+    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '121.2' } });
     expect(versionOf(MODULE)).toBe('121.2');
     expect(kernel.deeds.slice(1)).toEqual([`disable ${MODULE}`, `remove ${MODULE}`, `insert ${MODULE}`]);
   });
 
   it('makes way again when the kernel refuses it', async () => {
-    const { kernel, store, versionOf, world } = sandbox;
+    const { kernel, store, versionOf, context } = sandbox;
     kernel.refuseNextInsert('Invalid module format');
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'kernel-refused' });
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'kernel-refused' });
     expect(versionOf(MODULE)).toBe('121.1');
     expect(kernel.livePatches()).toEqual([{ name: MODULE, enabled: true, inTransition: false }]);
-    expect(status(world)).toMatchObject({ patchState: 'apply-failed', version: '121.1' });
-    expect(store.locks.all()).toEqual([]);
+    expect(status(context)).toMatchObject({ patchState: 'apply-failed', version: '121.1' });
+    expect(store.pending.all()).toEqual([]);
   });
 });
 
@@ -147,14 +150,17 @@ describe('a clock', () => {
   it.each(['1970-01-01T00:00:00Z', '2024-01-01T00:00:00Z', '2099-01-01T00:00:00Z'])(
     'that jumps to %s holds nothing back, at a refresh or at boot',
     async (now) => {
-      const { kernel, world } = sandbox;
-      world.now = () => new Date(now);
-      expect(await refresh(world)).toMatchObject({ action: 'applied' });
-      world.now = () => new Date('2026-11-22T12:00:00Z');
-      expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
+      const { kernel, context } = sandbox;
+      context.now = () => new Date(now);
+      expect(await refresh(context)).toMatchObject({ action: 'applied' });
+      context.now = () => new Date('2026-11-22T12:00:00Z');
+      expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
       kernel.reboot();
-      world.now = () => new Date(now);
-      expect(await refresh(world, { boot: true })).toMatchObject({ action: 'keep', why: 'already-applied' });
+      context.now = () => new Date(now);
+      expect(await refresh(context, { boot: true })).toMatchObject({
+        action: 'keep',
+        why: 'already-applied',
+      });
       expect(kernel.livePatches()).toHaveLength(1);
     },
   );
@@ -162,14 +168,14 @@ describe('a clock', () => {
 
 describe('what the server has taken back', () => {
   it('is not applied again after a reboot, and status keeps saying so', async () => {
-    const { kernel, server, world } = sandbox;
-    await refresh(world);
+    const { kernel, server, context } = sandbox;
+    await refresh(context);
     server.block('121.1');
-    await refresh(world);
+    await refresh(context);
     kernel.reboot();
-    await refresh(world, { boot: true });
-    await refresh(world);
+    await refresh(context, { boot: true });
+    await refresh(context);
     expect(kernel.livePatches()).toEqual([]);
-    expect(status(world)).toMatchObject({ patchState: 'unapplied', held: { why: 'blocklisted' } });
+    expect(status(context)).toMatchObject({ patchState: 'unapplied', held: { why: 'blocklisted' } });
   });
 });

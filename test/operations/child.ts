@@ -13,15 +13,15 @@ const { DIE_AT, KERNEL_FILE = '' } = process.env;
 const state: FakeState = freshState();
 const kernel = fakeKernel(state, () => writeFileSync(KERNEL_FILE, JSON.stringify(state)));
 const store = openStore(process.env);
-const lock = store.lock;
-store.lock = (who) => {
+const lock = store.runLock;
+store.runLock = (who) => {
   const held = lock(who);
   // Now nobody else changes it.
   if (existsSync(KERNEL_FILE)) Object.assign(state, JSON.parse(readFileSync(KERNEL_FILE, 'utf8')));
   return held;
 };
 
-const world = {
+const context = {
   clientVersion: '1.2.3',
   kernel,
   store,
@@ -37,7 +37,7 @@ const world = {
 };
 
 try {
-  await refresh(world);
+  await refresh(context);
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = error instanceof LivepatchError ? error.exitStatus : 99;

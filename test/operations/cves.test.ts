@@ -14,7 +14,7 @@ const FIXES = { timestamp: '2026-11-20T08:00:00Z', kernelPackageFixes: ['CVE-202
 async function informed(options?: Parameters<typeof startScene>[0]): Promise<Scene> {
   const scene = await startScene(options);
   scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, FIXES);
-  await enable(scene.world, scene.authToken);
+  await enable(scene.context, scene.authToken);
   return scene;
 }
 
@@ -24,28 +24,28 @@ const asked = ({ server }: Scene) =>
 describe('CVE data', () => {
   it('is shown by status, to everybody', async () => {
     const scene = await informed();
-    expect(status(scene.world).cves).toMatchObject({ ...FIXES, installedKernels: [MACHINE.release] });
+    expect(status(scene.context).cves).toMatchObject({ ...FIXES, installedKernels: [MACHINE.release] });
     expect(statSync(join(scene.data, 'cves.json')).mode & 0o777).toBe(0o644);
   });
 
   it('is fetched once, and again when it has changed', async () => {
     const scene = await informed();
-    await refresh(scene.world);
+    await refresh(scene.context);
     expect(asked(scene)).toEqual([200]);
     const changed = { ...FIXES, kernelPackageFixes: ['CVE-2026-0003'] };
     scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, changed);
-    await refresh(scene.world);
+    await refresh(scene.context);
     expect(asked(scene)).toEqual([200, 200]);
-    expect(status(scene.world).cves).toMatchObject(changed);
+    expect(status(scene.context).cves).toMatchObject(changed);
   });
 
   it('is fetched again when the kept file is damaged', async () => {
     const scene = await informed();
     const path = join(scene.data, 'cves.json');
     writeFileSync(path, readFileSync(path, 'utf8').slice(0, -9));
-    expect(status(scene.world).cves).toBeUndefined();
-    await refresh(scene.world);
-    expect(status(scene.world).cves).toMatchObject(FIXES);
+    expect(status(scene.context).cves).toBeUndefined();
+    await refresh(scene.context);
+    expect(status(scene.context).cves).toMatchObject(FIXES);
   });
 
   it('is fetched after the patch, also when that failed', async () => {
@@ -53,16 +53,16 @@ describe('CVE data', () => {
     scene.publish('121.1');
     scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, FIXES);
     scene.kernel.refuseNextInsert('Invalid module format');
-    expect(await enable(scene.world, scene.authToken)).toMatchObject({ first: { code: 'kernel-refused' } });
+    expect(await enable(scene.context, scene.authToken)).toMatchObject({ first: { code: 'kernel-refused' } });
     expect(scene.server.server.requests.at(-1)?.path).toMatch(/\/cves$/);
-    expect(status(scene.world).cves).toMatchObject(FIXES);
+    expect(status(scene.context).cves).toMatchObject(FIXES);
   });
 
   it('goes when the server has none, and with disable', async () => {
     const scene = await informed();
-    await disable(scene.world, { unpatch: false });
+    await disable(scene.context, { unpatch: false });
     expect(scene.store.cves.read()).toBeUndefined();
-    const { machineToken: _, ...again } = await enable(scene.world, scene.authToken);
+    const { machineToken: _, ...again } = await enable(scene.context, scene.authToken);
     expect(again).toMatchObject({ first: { action: 'keep' } });
     expect(scene.store.cves.read()).toMatchObject(FIXES);
   });
@@ -90,8 +90,8 @@ describe('CVE data', () => {
       },
     });
     scene.publish('121.1');
-    expect(await refresh(scene.world)).toMatchObject({ action: 'applied' });
-    expect(status(scene.world).cves).toBeUndefined();
+    expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
+    expect(status(scene.context).cves).toBeUndefined();
     expect(scene.whispered.at(-1)).toMatch(told);
   });
 });

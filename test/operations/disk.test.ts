@@ -15,25 +15,28 @@ const COMMANDS = {
   /** Registers, and applies 122.1. */
   enable: {
     prepare: ({ server }: Sandbox) => server.publish('122.1'),
-    act: ({ world }: Sandbox) => enable(world, TOKEN),
+    act: ({ context }: Sandbox) => enable(context, TOKEN),
   },
   /** Goes on from 121.1 to 122.1. */
-  refresh: { prepare: withNews, act: ({ world }: Sandbox) => refresh(world) },
+  refresh: { prepare: withNews, act: ({ context }: Sandbox) => refresh(context) },
   /** Applies 121.1 again, then goes on to 122.1. */
   'refresh --boot': {
     async prepare(sandbox: Sandbox) {
       await withNews(sandbox);
       sandbox.kernel.reboot();
     },
-    act: ({ world }: Sandbox) => refresh(world, { boot: true }),
+    act: ({ context }: Sandbox) => refresh(context, { boot: true }),
   },
-  'disable --unpatch': { prepare: withNews, act: ({ world }: Sandbox) => disable(world, { unpatch: true }) },
+  'disable --unpatch': {
+    prepare: withNews,
+    act: ({ context }: Sandbox) => disable(context, { unpatch: true }),
+  },
 };
 type Command = keyof typeof COMMANDS;
 
-async function withNews({ server, world }: Sandbox): Promise<void> {
+async function withNews({ server, context }: Sandbox): Promise<void> {
   server.publish('121.1');
-  await enable(world, TOKEN);
+  await enable(context, TOKEN);
   server.publish('122.1');
 }
 
@@ -51,7 +54,7 @@ async function suffer(command: Command, fault: Fault): Promise<boolean> {
   const { prepare, act } = COMMANDS[command];
   await prepare(sandbox);
   sandbox.deeds();
-  const locksBefore = sandbox.store.locks.all();
+  const locksBefore = sandbox.store.pending.all();
 
   let calls = 0;
   let over = false;
@@ -90,16 +93,16 @@ async function suffer(command: Command, fault: Fault): Promise<boolean> {
 
 /** The next good run comes to what the command was there for. */
 async function mend(sandbox: Sandbox, what: string): Promise<void> {
-  const { kernel, store, world } = sandbox;
-  const locksBefore = store.locks.all();
-  if (!store.token.exists()) await enable(world, TOKEN);
-  await refresh(world);
+  const { kernel, store, context } = sandbox;
+  const locksBefore = store.pending.all();
+  if (!store.token.exists()) await enable(context, TOKEN);
+  await refresh(context);
   const subject: Subject = {
     ...{ sandbox, locksBefore, retried: false, enabled: true, spoiled: false, ended: 'well' },
     deeds: sandbox.deeds(),
   };
   expect(broken(subject), what).toEqual([]);
-  expect(status(world), what).toMatchObject({ patchState: 'applied', version: '122.1' });
+  expect(status(context), what).toMatchObject({ patchState: 'applied', version: '122.1' });
   expect(kernel.modules(), what).toHaveLength(1);
 }
 

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Host } from '../../src/kernel/host.ts';
 import type { KernelSecurity } from '../../src/kernel/security.ts';
+import type { Context } from '../../src/operations/context.ts';
 import { doctor } from '../../src/operations/doctor.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
-import type { World } from '../../src/operations/context.ts';
 import { renderFindings } from '../../src/report/findings.ts';
 import type { LivePatch } from '../../src/types.ts';
 import { MACHINE } from '../fakes/kernel.ts';
@@ -29,7 +29,7 @@ beforeEach(async () => {
     timestamp: '2026-11-20T08:00:00Z',
     kernelPackageFixes: ['CVE-2026-0002'],
   });
-  await enable(scene.world, scene.authToken);
+  await enable(scene.context, scene.authToken);
 });
 
 /** The same machine with something else about it. */
@@ -38,10 +38,10 @@ function ill(change: {
   security?: Partial<KernelSecurity>;
   livePatches?: () => LivePatch[] | undefined;
   now?: () => Date;
-}): World {
-  const { kernel } = scene.world;
+}): Context {
+  const { kernel } = scene.context;
   return {
-    ...scene.world,
+    ...scene.context,
     ...(change.now === undefined ? {} : { now: change.now }),
     kernel: {
       ...kernel,
@@ -52,7 +52,8 @@ function ill(change: {
   };
 }
 
-const wrongIn = async (world: World) => (await doctor(world)).filter(({ verdict }) => verdict === 'wrong');
+const wrongIn = async (context: Context) =>
+  (await doctor(context)).filter(({ verdict }) => verdict === 'wrong');
 
 describe('doctor', () => {
   it('finds nothing wrong with a machine that is well', async () => {
@@ -103,7 +104,7 @@ describe('doctor', () => {
 
   it('finds a patch that was refused, and why', async () => {
     scene.publish('121.1', { signer: makeSigner() });
-    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'signature' });
+    await expect(refresh(scene.context)).rejects.toMatchObject({ code: 'signature' });
     expect(await wrongIn(ill({}))).toEqual([
       {
         check: 'patch',
@@ -116,9 +117,9 @@ describe('doctor', () => {
 
   it('finds a patch that an administrator took out, and how to have it again', async () => {
     scene.publish('121.1');
-    await refresh(scene.world);
-    await revert(scene.world);
-    await refresh(scene.world);
+    await refresh(scene.context);
+    await revert(scene.context);
+    await refresh(scene.context);
     expect(await wrongIn(ill({}))).toMatchObject([
       { check: 'patch', next: expect.stringContaining('refresh --retry-blocked') },
     ]);
@@ -127,7 +128,7 @@ describe('doctor', () => {
   it('finds nothing wrong with a patch that waits for its time', async () => {
     scene.publish('121.1');
     scene.store.config.update({ 'patch-delay': '5000w' });
-    await refresh(scene.world);
+    await refresh(scene.context);
     const findings = await doctor(ill({}));
     expect(findings.filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
     expect(findings.find(({ check }) => check === 'patch')?.found).toContain('waits for its patch-delay');

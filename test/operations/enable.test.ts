@@ -8,9 +8,9 @@ import { startScene } from './scene.ts';
 
 describe('enable', () => {
   it('registers, keeps the machine token 0600, and applies what is due', async () => {
-    const { authToken, common, kernel, publish, world } = await startScene();
+    const { authToken, common, kernel, publish, context } = await startScene();
     publish('121.1');
-    const { first, machineToken } = await enable(world, authToken);
+    const { first, machineToken } = await enable(context, authToken);
     expect(first).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
     expect(kernel.deeds).toEqual(['insert lkp_Debian_6_1_0_56_amd64_121']);
     expect(readFileSync(join(common, 'machine-token'), 'utf8')).toBe(`${machineToken.reveal()}\n`);
@@ -18,9 +18,9 @@ describe('enable', () => {
   });
 
   it('stays enabled when the first refresh fails, and says why', async () => {
-    const { authToken, kernel, publish, store, world } = await startScene();
+    const { authToken, kernel, publish, store, context } = await startScene();
     publish('121.1', { kernel: '6.1.0-1-amd64' });
-    const { first } = await enable(world, authToken);
+    const { first } = await enable(context, authToken);
     expect(first).toMatchObject({
       code: 'kernel-mismatch',
       message: expect.stringMatching(/^the first refresh failed: /),
@@ -30,10 +30,10 @@ describe('enable', () => {
   });
 
   it('refuses to enable twice, and keeps the token it has', async () => {
-    const { authToken, store, world } = await startScene();
-    await enable(world, authToken);
+    const { authToken, store, context } = await startScene();
+    await enable(context, authToken);
     const before = store.token.read()?.reveal();
-    await expect(enable(world, authToken)).rejects.toMatchObject({
+    await expect(enable(context, authToken)).rejects.toMatchObject({
       code: 'already-enabled',
       message: "Machine-token already exists! Please use 'disable' to delete existing machine-token.",
     });
@@ -52,7 +52,7 @@ describe('enable', () => {
         return true;
       },
     });
-    const error = await enable(scene.world, scene.authToken).catch((thrown) => thrown);
+    const error = await enable(scene.context, scene.authToken).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'bad-answer', message: expect.stringContaining(`: ${reason}`) });
     expect(scene.store.token.exists()).toBe(false);
   });
@@ -91,7 +91,7 @@ describe('enable', () => {
     const scene = await startScene();
     scene.publish('121.1');
     await spoil(scene);
-    await expect(enable(scene.world, token ? new Secret(token) : scene.authToken)).rejects.toMatchObject(
+    await expect(enable(scene.context, token ? new Secret(token) : scene.authToken)).rejects.toMatchObject(
       error,
     );
     expect(existsSync(join(scene.common, 'machine-token'))).toBe(false);

@@ -25,15 +25,15 @@ describe('what is put on record', () => {
   it('is the whole life of a machine', async () => {
     const scene = await startScene();
     scene.publish('121.1');
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     scene.publish('122.1');
-    await refresh(scene.world);
-    await revert(scene.world);
-    await refresh(scene.world);
-    await refresh(scene.world);
+    await refresh(scene.context);
+    await revert(scene.context);
+    await refresh(scene.context);
+    await refresh(scene.context);
     scene.publish('123.1', { signer: makeSigner() });
-    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'signature' });
-    await disable(scene.world, { unpatch: false });
+    await expect(refresh(scene.context)).rejects.toMatchObject({ code: 'signature' });
+    await disable(scene.context, { unpatch: false });
 
     expect(history(scene)).toEqual([
       'enabled: this machine was registered with the server',
@@ -54,16 +54,16 @@ describe('what is put on record', () => {
   it('is a token that the server does not know, and never the token', async () => {
     const scene = await startScene();
     const token = 'a-token-nobody-knows-0123456789';
-    await expect(enable(scene.world, new Secret(token))).rejects.toMatchObject({ code: 'server-refused' });
+    await expect(enable(scene.context, new Secret(token))).rejects.toMatchObject({ code: 'server-refused' });
     expect(history(scene)).toEqual(['denied: the server refuses this machine: Unknown Auth-Token']);
     expect(securityLog(scene)).not.toContain(token);
   });
 
   it('is the end of a registration', async () => {
     const scene = await startScene();
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     scene.server.database.removeMachine(MACHINE.id);
-    await expect(refresh(scene.world)).rejects.toThrow('Invalid Machine Token');
+    await expect(refresh(scene.context)).rejects.toThrow('Invalid Machine Token');
     expect(history(scene).at(-1)).toBe('denied: the server refuses this machine: Invalid Machine Token');
     expect(securityLog(scene)).toContain('"what":"denied"');
   });
@@ -82,18 +82,18 @@ describe('what is put on record', () => {
       },
     });
     ill = true;
-    await expect(enable(scene.world, scene.authToken)).rejects.toMatchObject({ code: 'server-refused' });
+    await expect(enable(scene.context, scene.authToken)).rejects.toMatchObject({ code: 'server-refused' });
     ill = false;
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     ill = true;
-    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'server-refused' });
+    await expect(refresh(scene.context)).rejects.toMatchObject({ code: 'server-refused' });
     expect(history(scene)).toEqual(['enabled: this machine was registered with the server']);
     expect(securityLog(scene)).not.toContain('denied');
   });
 
   it('is the name of a setting, and never its value', async () => {
     const scene = await startScene();
-    await configure(scene.world, { 'http-proxy': 'http://user:pass-word@proxy.example' });
+    await configure(scene.context, { 'http-proxy': 'http://user:pass-word@proxy.example' });
     expect(JSON.parse(securityLog(scene))).toMatchObject({ what: 'configured', keys: ['http-proxy'] });
     expect(securityLog(scene)).not.toContain('pass-word');
   });

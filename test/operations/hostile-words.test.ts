@@ -19,14 +19,14 @@ it.each([
     'the server answered 403',
   ],
 ])('shows nothing of %s but plain words', async (_what, status, type, body, words) => {
-  const { authToken, world } = await startScene({
+  const { authToken, context } = await startScene({
     intercept(request, response) {
       if (request.method !== 'POST') return false;
       response.writeHead(status, { 'content-type': type }).end(body);
       return true;
     },
   });
-  const error = await enable(world, authToken).catch((thrown: unknown) => thrown);
+  const error = await enable(context, authToken).catch((thrown: unknown) => thrown);
   expect(messageOf(error)).toContain(words);
   expect(messageOf(error)).toMatch(/^[\x20-\x7e]*$/);
   expect(messageOf(error)).not.toContain('<html>');

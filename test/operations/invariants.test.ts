@@ -19,7 +19,7 @@ async function patched(): Promise<Subject> {
   const sandbox = startSandbox();
   onTestFinished(() => sandbox[Symbol.dispose]());
   sandbox.server.publish('121.1');
-  await enable(sandbox.world, new Secret('an-auth-token'));
+  await enable(sandbox.context, new Secret('an-auth-token'));
   return {
     ...{ sandbox, ended: 'well', applied: '121.1', deeds: sandbox.deeds(), retried: false },
     ...{ locksBefore: [], enabled: true, spoiled: false },
@@ -43,7 +43,7 @@ const BREAKS: Record<string, (sandbox: Sandbox) => Partial<Subject>> = {
     deeds: [{ ...insertion, kind: 'lift', inKernel: true, watched: 9_999 }],
   }),
   'a run that ends well leaves no lock but of a bug or a crash': ({ store }) => {
-    store.locks.write({ ...lock, bootId: 'boot-1', attempt: 1 });
+    store.pending.write({ ...lock, bootId: 'boot-1', attempt: 1 });
     return {};
   },
   'a machine is enabled exactly while its token is there': ({ store }) => {
@@ -51,12 +51,12 @@ const BREAKS: Record<string, (sandbox: Sandbox) => Partial<Subject>> = {
     return {};
   },
   'the record can be understood': ({ data }) => {
-    writeFileSync(join(data, 'record.json'), '{');
+    writeFileSync(join(data, 'state.json'), '{');
     return {};
   },
-  'status answers': ({ world }) => {
-    world.kernel = {
-      ...world.kernel,
+  'status answers': ({ context }) => {
+    context.kernel = {
+      ...context.kernel,
       machine() {
         throw new Error('no machine id');
       },
@@ -64,17 +64,17 @@ const BREAKS: Record<string, (sandbox: Sandbox) => Partial<Subject>> = {
     return {};
   },
   'what status calls applied, the kernel holds: that very code, enabled and at rest': ({ store }) => {
-    const { patch } = store.record.read();
-    if (patch !== undefined) store.record.write({ patch: { ...patch, version: '121.2' } });
+    const { patch } = store.state.read();
+    if (patch !== undefined) store.state.write({ patch: { ...patch, version: '121.2' } });
     return {};
   },
   'what a run says it applied, the kernel holds': () => ({ applied: '122.1' }),
   'after a run that ends well status knows the patch in the kernel': ({ data }) => {
-    rmSync(join(data, 'record.json'));
+    rmSync(join(data, 'state.json'));
     return {};
   },
-  'nothing of ours is in the kernel that status does not show': ({ kernel, world }) => {
-    world.kernel = { ...kernel, modules: () => [] };
+  'nothing of ours is in the kernel that status does not show': ({ kernel, context }) => {
+    context.kernel = { ...kernel, modules: () => [] };
     kernel.hold(`${MODULE}9`);
     return {};
   },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LIMITS } from '../../src/limits.ts';
 import { status } from '../../src/operations/status.ts';
 import type { StatusDocument } from '../../src/report/document.ts';
-import type { CrashLock } from '../../src/types.ts';
+import type { PendingInsertion } from '../../src/types.ts';
 import type { Deed, Sandbox } from './sandbox.ts';
 
 /** What an invariant is held against: a machine at rest, and the run that it comes from. */
@@ -17,7 +17,7 @@ export interface Subject {
   /** The administrator asked for what is blocked to be tried again. */
   retried: boolean;
   /** The locks on disk before the run. */
-  locksBefore: CrashLock[];
+  locksBefore: PendingInsertion[];
   /** Whether the machine is enabled, by what its administrator has seen; undefined after a run that was killed. */
   enabled: boolean | undefined;
   /** Somebody has spoiled the record, and no run has come since. */
@@ -70,12 +70,14 @@ export const INVARIANTS: Record<string, Invariant> = {
 
   /** A lock is lifted only when the patch is out of the kernel, or was watched to the end. */
   'a patch in the kernel keeps its lock until it has settled': ({ deeds }) =>
-    bad(deeds, 'lift', ({ inKernel, watched }) => inKernel && watched < LIMITS.kernel.settleTime),
+    bad(deeds, 'lift', ({ inKernel, watched }) => inKernel && watched < LIMITS.kernel.watchTime),
 
   /** Else the next boot would take a good patch for one that the machine died of. */
   'a run that ends well leaves no lock but of a bug or a crash': ({ ended, sandbox }) => {
     const { bootId } = sandbox.kernel.machine();
-    const left = sandbox.store.locks.all().find((lock) => lock.bootId === bootId && lock.trace === undefined);
+    const left = sandbox.store.pending
+      .all()
+      .find((lock) => lock.bootId === bootId && lock.trace === undefined);
     // Nobody goes on with a patch of a machine that was disabled.
     if (ended !== 'well' || left === undefined || !sandbox.store.token.exists()) return undefined;
     return `a lock of ${left.version}`;
@@ -90,7 +92,7 @@ export const INVARIANTS: Record<string, Invariant> = {
   /** Only somebody else can make the record unreadable; never a run that was killed. */
   'the record can be understood': ({ sandbox, spoiled }) => {
     try {
-      sandbox.store.record.read();
+      sandbox.store.state.read();
       return undefined;
     } catch (error) {
       return spoiled ? undefined : String(error);
@@ -177,10 +179,10 @@ function bad(deeds: Deed[], kind: Deed['kind'], isBad: (deed: Deed) => boolean):
 }
 
 /** Undefined when the machine is not enabled. */
-function documentOf({ store, world }: Sandbox): StatusDocument | undefined {
-  return store.token.exists() ? status(world) : undefined;
+function documentOf({ store, context }: Sandbox): StatusDocument | undefined {
+  return store.token.exists() ? status(context) : undefined;
 }
 
 function recordedModule({ store }: Sandbox): string | undefined {
-  return store.record.read().patch?.module;
+  return store.state.read().patch?.module;
 }

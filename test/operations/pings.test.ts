@@ -10,13 +10,13 @@ const MINUTE = 60_000;
 
 async function enabled(options?: Parameters<typeof startScene>[0]): Promise<Scene> {
   const scene = await startScene(options);
-  await enable(scene.world, scene.authToken);
+  await enable(scene.context, scene.authToken);
   return scene;
 }
 
 /** The same machine, some minutes later. */
-const later = ({ world }: Scene, minutes: number) => ({
-  ...world,
+const later = ({ context }: Scene, minutes: number) => ({
+  ...context,
   now: () => new Date(Date.now() + minutes * MINUTE),
 });
 
@@ -43,7 +43,7 @@ describe('pings', () => {
       },
     });
     scene.publish('121.1');
-    await refresh(scene.world);
+    await refresh(scene.context);
     const always = { schema: 1, architecture: 'amd64', version: '121.1', kernel: '6.1.0-56-amd64' };
     expect(bodies.map((body) => JSON.parse(body))).toEqual([
       { ...always, event: 'before' },
@@ -56,7 +56,7 @@ describe('pings', () => {
   it('go on after 1, 5 and 15 minutes, with the refresh that comes next', async () => {
     const scene = await enabled();
     scene.publish('121.1');
-    await refresh(scene.world);
+    await refresh(scene.context);
     await refresh(later(scene, 6));
     expect(told(scene).slice(APPLIED.length)).toEqual(['121.1 settled 1', '121.1 settled 5']);
     await refresh(later(scene, 16));
@@ -68,12 +68,12 @@ describe('pings', () => {
   it('tell that the machine was rebooted, and what was done at boot before there was a network', async () => {
     const scene = await enabled();
     scene.publish('121.1');
-    await refresh(scene.world);
+    await refresh(scene.context);
     scene.kernel.reboot();
-    const offline = { ...scene.world, connect: () => Promise.reject(new Error('no network')) };
+    const offline = { ...scene.context, connect: () => Promise.reject(new Error('no network')) };
     await refresh(offline, { boot: true });
     expect(told(scene)).toEqual(APPLIED);
-    await refresh(scene.world);
+    await refresh(scene.context);
     expect(told(scene).sort()).toEqual([...APPLIED, ...APPLIED, '121.1 rebooted'].sort());
   });
 
@@ -81,7 +81,7 @@ describe('pings', () => {
     const scene = await enabled();
     scene.publish('121.1');
     scene.kernel.stallNextTransition();
-    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'transition' });
+    await expect(refresh(scene.context)).rejects.toMatchObject({ code: 'transition' });
     expect(told(scene)).toEqual([...APPLIED.slice(0, 3), '121.1 error transition']);
     expect(scene.store.pings.read()).toEqual([]);
   });
@@ -89,17 +89,17 @@ describe('pings', () => {
   it('tell of a patch that was refused', async () => {
     const scene = await enabled();
     scene.publish('121.1', { kernel: '6.1.0-1-amd64' });
-    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'kernel-mismatch' });
+    await expect(refresh(scene.context)).rejects.toMatchObject({ code: 'kernel-mismatch' });
     expect(told(scene)).toEqual(['121.1 error kernel-mismatch']);
   });
 
   it.each([
-    ['revert', (scene: Scene) => revert(scene.world)],
-    ['disable', (scene: Scene) => disable(scene.world, { unpatch: false })],
+    ['revert', (scene: Scene) => revert(scene.context)],
+    ['disable', (scene: Scene) => disable(scene.context, { unpatch: false })],
   ])('say no more of a patch after %s', async (_name, leave) => {
     const scene = await enabled();
     scene.publish('121.1');
-    await refresh(scene.world);
+    await refresh(scene.context);
     expect(scene.store.pings.read()).toHaveLength(3);
     await leave(scene);
     expect(scene.store.pings.read()).toEqual([]);
@@ -108,7 +108,7 @@ describe('pings', () => {
   it('are not sent when they are turned off, nor made up for later', async () => {
     const scene = await enabled();
     scene.publish('121.1');
-    await refresh(scene.world);
+    await refresh(scene.context);
     scene.store.config.update({ pings: 'false' });
     scene.publish('122.1');
     await refresh(later(scene, 60));
@@ -132,7 +132,7 @@ describe('a patch does not wait for its pings', () => {
       },
     });
     scene.publish('121.1');
-    expect(await refresh(scene.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
     // The first was not taken, so the others were not tried.
     const pings = scene.server.server.requests.filter(({ path }) => path === '/v1/pings');
     expect(pings).toHaveLength(1);
@@ -152,7 +152,7 @@ describe('a patch does not wait for its pings', () => {
       },
     });
     scene.publish('121.1');
-    await refresh(scene.world);
+    await refresh(scene.context);
     expect(insertedThen[0]).toEqual(['insert lkp_Debian_6_1_0_56_amd64_121']);
     expect(told(scene)).toEqual(APPLIED);
   });
@@ -163,7 +163,7 @@ describe('a patch does not wait for its pings', () => {
     scene.store.pings.write = () => {
       throw new Error('no space left');
     };
-    expect(await refresh(scene.world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
     expect(scene.whispered).toContain('what is to be told about patches could not be noted: no space left');
   });
 });

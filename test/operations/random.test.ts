@@ -2,12 +2,12 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import type { Context } from '../../src/operations/context.ts';
 import { disable } from '../../src/operations/disable.ts';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { status } from '../../src/operations/status.ts';
-import type { World } from '../../src/operations/context.ts';
 import { Secret } from '../../src/secret.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { broken } from './invariants.ts';
@@ -15,13 +15,13 @@ import { type Sandbox, startSandbox, UNTRUSTED } from './sandbox.ts';
 
 const TOKEN = new Secret('an-auth-token');
 const COMMANDS = {
-  enable: (world: World) => enable(world, TOKEN),
-  refresh: (world: World) => refresh(world),
-  'refresh --boot': (world: World) => refresh(world, { boot: true }),
-  'refresh --retry-blocked': (world: World) => refresh(world, { retryBlocked: true }),
+  enable: (context: Context) => enable(context, TOKEN),
+  refresh: (context: Context) => refresh(context),
+  'refresh --boot': (context: Context) => refresh(context, { boot: true }),
+  'refresh --retry-blocked': (context: Context) => refresh(context, { retryBlocked: true }),
   revert,
-  disable: (world: World) => disable(world, { unpatch: false }),
-  'disable --unpatch': (world: World) => disable(world, { unpatch: true }),
+  disable: (context: Context) => disable(context, { unpatch: false }),
+  'disable --unpatch': (context: Context) => disable(context, { unpatch: true }),
 };
 type Command = keyof typeof COMMANDS;
 
@@ -92,7 +92,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 );
 
 /** What refresh returns, as far as it is looked at. */
-interface Outcome {
+interface Result {
   patch?: { version: string };
 }
 
@@ -106,18 +106,18 @@ interface Model {
 /** Runs a command, under whatever trouble. @returns the invariants that do not hold after it. */
 async function run(model: Model, name: Command, trouble: Trouble): Promise<string[]> {
   const { sandbox } = model;
-  const { kernel, server, store, world } = sandbox;
-  const locksBefore = store.locks.all();
-  const { sleep } = world;
+  const { kernel, server, store, context } = sandbox;
+  const locksBefore = store.pending.all();
+  const { sleep } = context;
   arrange(sandbox, trouble);
   let failure: unknown;
-  const outcome: unknown = await COMMANDS[name](world).catch((error: unknown) => {
+  const result: unknown = await COMMANDS[name](context).catch((error: unknown) => {
     failure = error ?? 'nothing';
   });
   const died = sandbox.settle();
   server.unreachable = false;
   kernel.calm();
-  world.sleep = sleep;
+  context.sleep = sleep;
   if (died && trouble.kind === 'crash') kernel.reboot();
   const known = !died && (name.startsWith('disable') || name === 'enable');
   if (died && (name === 'enable' || name.startsWith('disable'))) model.enabled = undefined;
@@ -127,11 +127,11 @@ async function run(model: Model, name: Command, trouble: Trouble): Promise<strin
   const ended = died ? 'killed' : failure === undefined ? 'well' : 'with an error';
   const retried = name === 'refresh --retry-blocked';
   // What died beside its work, at a ping say, got to its end here; in earnest it says nothing any more.
-  const applied = died ? undefined : (outcome as Outcome | undefined)?.patch?.version;
+  const applied = died ? undefined : (result as Result | undefined)?.patch?.version;
   return broken({ ...model, ended, applied, retried, locksBefore, deeds: sandbox.deeds() });
 }
 
-function arrange({ dieAt, kernel, server, world }: Sandbox, trouble: Trouble): void {
+function arrange({ dieAt, kernel, server, context }: Sandbox, trouble: Trouble): void {
   switch (trouble.kind) {
     case 'kill':
     case 'crash':
@@ -150,8 +150,8 @@ function arrange({ dieAt, kernel, server, world }: Sandbox, trouble: Trouble): v
       server.unreachable = true;
       break;
     case 'bug': {
-      const { sleep } = world;
-      world.sleep = async (milliseconds) => {
+      const { sleep } = context;
+      context.sleep = async (milliseconds) => {
         const [patch] = kernel.livePatches() ?? [];
         kernel.say(
           'BUG: kernel NULL pointer dereference',
@@ -182,30 +182,30 @@ function happen(model: Model, what: Exclude<Event, { kind: 'run' }>): string[] {
       if (!kernel.isLoaded('kpatch_x')) kernel.hold('kpatch_x');
       break;
     case 'record spoiled':
-      writeFileSync(join(data, 'record.json'), '{"schema": 1, "patch": {');
+      writeFileSync(join(data, 'state.json'), '{"schema": 1, "patch": {');
       model.spoiled = true;
       break;
     case 'record lost':
-      rmSync(join(data, 'record.json'), { force: true });
+      rmSync(join(data, 'state.json'), { force: true });
       model.spoiled = true;
       break;
     case 'payloads lost':
       store.payloads.keepOnly(undefined);
   }
-  const locksBefore = store.locks.all();
+  const locksBefore = store.pending.all();
   return broken({ ...model, ended: undefined, retried: false, locksBefore, deeds: model.sandbox.deeds() });
 }
 
 /** When the trouble is over, a good patch that nothing speaks against gets into the kernel. */
 async function converges(model: Model): Promise<string[]> {
-  const { kernel, server, store, world } = model.sandbox;
+  const { kernel, server, store, context } = model.sandbox;
   if (kernel.isLoaded('kpatch_x') || kernel.machine().release !== MACHINE.release)
     kernel.reboot(10, MACHINE.release);
   server.publish('200.1');
   const wrong: string[] = [];
   if (!store.token.exists()) wrong.push(...(await run(model, 'enable', { kind: 'none' })));
   wrong.push(...(await run(model, 'refresh', { kind: 'none' })));
-  const document = status(world);
+  const document = status(context);
   if (document.patchState !== 'applied' || document.version !== '200.1') {
     wrong.push(`does not converge: ${document.patchState} ${document.version} ${document.failure?.message}`);
   }
@@ -222,7 +222,7 @@ describe('whatever happens to a machine', () => {
         const model: Model = { sandbox, enabled: true, spoiled: false };
         // Most of what can go wrong takes a machine that is enabled, and patched.
         sandbox.server.publish('121.1');
-        await enable(sandbox.world, TOKEN);
+        await enable(sandbox.context, TOKEN);
         sandbox.deeds();
         for (const one of events) {
           const wrong = one.kind === 'run' ? await run(model, one.command, one.trouble) : happen(model, one);

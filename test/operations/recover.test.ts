@@ -14,7 +14,7 @@ let sandbox: Sandbox;
 let record: string;
 beforeEach(async () => {
   sandbox = await startPatchedSandbox();
-  record = join(sandbox.data, 'record.json');
+  record = join(sandbox.data, 'state.json');
 });
 
 describe('a record that cannot be understood', () => {
@@ -23,60 +23,60 @@ describe('a record that cannot be understood', () => {
   });
 
   it('does not keep status from saying what the kernel holds', () => {
-    expect(status(sandbox.world)).toMatchObject({
+    expect(status(sandbox.context)).toMatchObject({
       patchState: 'unknown',
       others: [MODULE],
-      recordError: expect.stringContaining(`${record} cannot be understood`),
+      stateError: expect.stringContaining(`${record} cannot be understood`),
     });
   });
 
   it('is put aside by the next run, which says so and knows the patch again', async () => {
-    const { kernel, store, told, world } = sandbox;
+    const { kernel, store, told, context } = sandbox;
     told.length = 0;
-    expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
     expect(told).toContain(
       `the record cannot be understood: it is put aside as ${record}.unreadable, and a new one is begun`,
     );
     expect(readFileSync(`${record}.unreadable`, 'utf8')).toBe(HALF);
-    expect(store.record.read().patch).toMatchObject({ version: '121.1', module: MODULE });
+    expect(store.state.read().patch).toMatchObject({ version: '121.1', module: MODULE });
     expect(kernel.deeds).toEqual([`insert ${MODULE}`]);
   });
 
   it('does not open the way to an older patch', async () => {
-    const { server, world } = sandbox;
+    const { server, context } = sandbox;
     server.publish('120.1');
     server.withdraw('121.1');
-    expect(await refresh(world)).toMatchObject({ action: 'hold', hold: { why: 'rollback' } });
+    expect(await refresh(context)).toMatchObject({ action: 'hold', hold: { why: 'rollback' } });
   });
 
   it('does not lose the patch at boot', async () => {
-    const { kernel, server, world } = sandbox;
+    const { kernel, server, context } = sandbox;
     kernel.reboot();
     server.unreachable = true;
-    expect(await refresh(world, { boot: true })).toMatchObject({
+    expect(await refresh(context, { boot: true })).toMatchObject({
       action: 'applied',
       patch: { version: '121.1' },
     });
   });
 
   it.each([
-    ['revert', (world: Sandbox['world']) => revert(world)],
-    ['disable --unpatch', (world: Sandbox['world']) => disable(world, { unpatch: true })],
+    ['revert', (context: Sandbox['context']) => revert(context)],
+    ['disable --unpatch', (context: Sandbox['context']) => disable(context, { unpatch: true })],
   ])('does not keep %s from taking the patch out', async (_what, command) => {
-    await command(sandbox.world);
+    await command(sandbox.context);
     expect(sandbox.kernel.modules()).toEqual([]);
   });
 
   it('by a later client is put aside too', async () => {
     writeFileSync(record, JSON.stringify({ schema: 2 }));
-    await refresh(sandbox.world);
+    await refresh(sandbox.context);
     expect(existsSync(`${record}.unreadable`)).toBe(true);
   });
 });
 
 describe('the next run', () => {
   it('sweeps up what a killed one left, and nothing else', async () => {
-    const { common, world } = sandbox;
+    const { common, context } = sandbox;
     const before = readdirSync(common, { recursive: true });
     for (const name of [
       'machine-token.01234567-89ab-4cde-8f01-23456789abcd.tmp',
@@ -85,28 +85,28 @@ describe('the next run', () => {
     ]) {
       writeFileSync(join(common, name), 'half');
     }
-    await refresh(world);
+    await refresh(context);
     expect(readdirSync(common, { recursive: true })).toEqual(before);
   });
 
   it('lifts a lock of this boot whose module never came in', async () => {
-    const { kernel, store, world } = sandbox;
+    const { kernel, store, context } = sandbox;
     const { bootId, kernel: release } = kernel.machine();
-    store.locks.write({
+    store.pending.write({
       ...{ module: 'lkp_Debian_6_1_0_56_amd64_122', version: '122.1', kernel: release },
       ...{ bootId, at: '2026-11-22T12:00:00Z', attempt: 1 },
     });
-    await refresh(world);
-    expect(store.locks.all()).toEqual([]);
+    await refresh(context);
+    expect(store.pending.all()).toEqual([]);
   });
 
   it('does without a patch of which nothing is left but the kernel', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     rmSync(record);
     store.payloads.keepOnly(undefined);
     server.withdraw('121.1');
-    expect(await refresh(world)).toEqual({ action: 'keep', why: 'nothing-offered' });
-    expect(status(world)).toMatchObject({ version: '', others: [MODULE] });
+    expect(await refresh(context)).toEqual({ action: 'keep', why: 'nothing-offered' });
+    expect(status(context)).toMatchObject({ version: '', others: [MODULE] });
     expect(kernel.livePatches()).toHaveLength(1);
   });
 });
@@ -116,10 +116,10 @@ describe('an insertion that a killed run has begun', () => {
 
   /** Dies at once after the module went in, while its transition is under way. */
   async function killedAtInsertion(options: { retryBlocked?: boolean } = {}): Promise<void> {
-    const { kernel, world } = sandbox;
+    const { kernel, context } = sandbox;
     const before = kernel.deeds.length;
     sandbox.dieWhen(() => kernel.deeds.slice(before).some((deed) => deed.startsWith('insert')));
-    await expect(refresh(world, options)).rejects.toThrow('killed');
+    await expect(refresh(context, options)).rejects.toThrow('killed');
     expect(sandbox.settle()).toBe(true);
     expect(kernel.livePatches()?.filter(({ inTransition }) => inTransition)).toHaveLength(1);
     sandbox.told.length = 0;
@@ -128,113 +128,114 @@ describe('an insertion that a killed run has begun', () => {
   const atRest = (name: string) => [{ name, enabled: true, inTransition: false }];
 
   it('is gone on with, when an administrator had asked for what he had reverted', async () => {
-    const { kernel, store, world } = sandbox;
-    await revert(world);
+    const { kernel, store, context } = sandbox;
+    await revert(context);
     await killedAtInsertion({ retryBlocked: true });
-    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
+    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
     expect(kernel.livePatches()).toEqual(atRest(MODULE));
-    expect(store.locks.all()).toEqual([]);
-    expect(store.record.read().reverted).toBeUndefined();
+    expect(store.pending.all()).toEqual([]);
+    expect(store.state.read().reverted).toBeUndefined();
   });
 
   it('is watched to the end, and known then, when it is newer than a new cutoff-date', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
     store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
-    expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
     expect(sandbox.told).toContain('watching the kernel for 10 s');
     expect(kernel.deeds).toEqual([`insert ${MODULE}`, `insert ${NEWER}`]);
     expect(kernel.livePatches()).toEqual(atRest(NEWER));
-    expect(store.locks.all()).toEqual([]);
-    expect(status(world)).toMatchObject({ patchState: 'applied', version: '123.1' });
+    expect(store.pending.all()).toEqual([]);
+    expect(status(context)).toMatchObject({ patchState: 'applied', version: '123.1' });
   });
 
   it('is watched to the end, and replaced then, when the server has taken it back', async () => {
-    const { kernel, server, store, told, world } = sandbox;
+    const { kernel, server, store, told, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
     server.block('123.1');
-    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
+    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
     expect(told.filter((step) => step === 'watching the kernel for 10 s')).toHaveLength(2);
     expect(kernel.modules()).toEqual([MODULE]);
-    expect(store.locks.all()).toEqual([]);
+    expect(store.pending.all()).toEqual([]);
   });
 
   it('is watched to the end in a mode that lets nothing be applied', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
     kernel.setMode({ contact: true, apply: false, sources: ['the mode file'] });
-    expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
     expect(kernel.livePatches()).toEqual(atRest(NEWER));
-    expect(store.locks.all()).toEqual([]);
+    expect(store.pending.all()).toEqual([]);
   });
 
   it('is watched to the end when what is due now cannot be obtained', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
     server.publish(UNTRUSTED);
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'signature' });
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'signature' });
     expect(kernel.livePatches()).toEqual(atRest(NEWER));
-    expect(store.locks.all()).toEqual([]);
+    expect(store.pending.all()).toEqual([]);
   });
 
   it('tells of a bug that the kernel finds in it', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
     store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
-    world.sleep = async () => kernel.say('BUG: x', `RIP: 0010:f+0x1/0x2 [${NEWER}]`, '---[ end trace 0 ]---');
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'kernel-bug' });
-    expect(store.locks.all()).toMatchObject([{ version: '123.1', trace: expect.any(Array) }]);
+    context.sleep = async () =>
+      kernel.say('BUG: x', `RIP: 0010:f+0x1/0x2 [${NEWER}]`, '---[ end trace 0 ]---');
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'kernel-bug' });
+    expect(store.pending.all()).toMatchObject([{ version: '123.1', trace: expect.any(Array) }]);
   });
 
   it('is not put off by a timer until the next check', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
     store.config.update({ 'check-interval': '0' });
     server.unreachable = true;
-    expect(await refresh(world, { timer: true })).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context, { timer: true })).toEqual({ action: 'keep', why: 'already-applied' });
     expect(kernel.livePatches()).toEqual(atRest(NEWER));
-    expect(store.locks.all()).toEqual([]);
-    expect(store.record.read().patch?.version).toBe('123.1');
+    expect(store.pending.all()).toEqual([]);
+    expect(store.state.read().patch?.version).toBe('123.1');
   });
 
   it('goes, when its transition does not end', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     kernel.stallNextTransition();
     await killedAtInsertion();
     store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'transition' });
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'transition' });
     expect(kernel.modules()).toEqual([MODULE]);
-    expect(store.locks.all()).toEqual([]);
+    expect(store.pending.all()).toEqual([]);
   });
 
   it('goes, when it was on its way out', async () => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
-    await kernel.settle(NEWER);
+    await kernel.waitForTransition(NEWER);
     await kernel.disable(NEWER);
     store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
-    await refresh(world);
+    await refresh(context);
     expect(kernel.modules()).not.toContain(NEWER);
-    expect(store.locks.all()).toEqual([]);
+    expect(store.pending.all()).toEqual([]);
   });
 
   it.each([
-    ['revert', (world: Sandbox['world']) => revert(world)],
-    ['disable --unpatch', (world: Sandbox['world']) => disable(world, { unpatch: true })],
+    ['revert', (context: Sandbox['context']) => revert(context)],
+    ['disable --unpatch', (context: Sandbox['context']) => disable(context, { unpatch: true })],
   ])('is taken out by %s, with what it was to replace', async (_what, command) => {
-    const { kernel, server, store, world } = sandbox;
+    const { kernel, server, store, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
-    await command(world);
+    await command(context);
     expect(kernel.modules()).toEqual([]);
-    expect(store.locks.all()).toEqual([]);
+    expect(store.pending.all()).toEqual([]);
   });
 });

@@ -13,7 +13,7 @@ const SECOND = 'lkp_Debian_6_1_0_56_amd64_122';
 /** A machine that was enabled when nothing was due yet. */
 async function enabled(options?: Parameters<typeof startScene>[0]) {
   const scene = await startScene(options);
-  await enable(scene.world, scene.authToken);
+  await enable(scene.context, scene.authToken);
   return scene;
 }
 
@@ -25,63 +25,63 @@ function flip(bytes: Buffer, at: number): Buffer {
 
 describe('refresh', () => {
   it('does nothing to a machine that is not enabled', async () => {
-    const { kernel, world } = await startScene();
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'not-enabled' });
+    const { kernel, context } = await startScene();
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'not-enabled' });
     expect(kernel.deeds).toEqual([]);
   });
 
   it('finds nothing to do, and says so', async () => {
-    const { world } = await enabled();
-    expect(await refresh(world)).toEqual({ action: 'keep', why: 'nothing-offered' });
+    const { context } = await enabled();
+    expect(await refresh(context)).toEqual({ action: 'keep', why: 'nothing-offered' });
   });
 
   it('applies a patch, moves on to a newer one, and unloads the module that was replaced', async () => {
-    const { kernel, publish, world } = await enabled();
+    const { kernel, publish, context } = await enabled();
     publish('121.1');
-    expect(await refresh(world)).toMatchObject({ action: 'applied' });
-    expect(await refresh(world)).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
     publish('122.1');
-    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
+    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `insert ${SECOND}`, `remove ${FIRST}`]);
-    expect(status(world)).toMatchObject({ patchState: 'applied', version: '122.1' });
+    expect(status(context)).toMatchObject({ patchState: 'applied', version: '122.1' });
   });
 
   it('applies again after a reboot', async () => {
-    const { kernel, publish, world } = await enabled();
+    const { kernel, publish, context } = await enabled();
     publish('121.1');
-    await refresh(world);
+    await refresh(context);
     kernel.reboot();
-    expect(await refresh(world)).toMatchObject({ action: 'applied' });
+    expect(await refresh(context)).toMatchObject({ action: 'applied' });
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `insert ${FIRST}`]);
   });
 
   it('does not go back to an older patch, and keeps saying that the newer one is applied', async () => {
-    const { kernel, publish, server, world } = await enabled();
+    const { kernel, publish, server, context } = await enabled();
     publish('121.1');
     publish('122.1');
-    await refresh(world);
+    await refresh(context);
     server.database.withdrawVersion('122.1');
-    expect(await refresh(world)).toMatchObject({ action: 'hold', hold: { why: 'rollback', missed: [] } });
+    expect(await refresh(context)).toMatchObject({ action: 'hold', hold: { why: 'rollback', missed: [] } });
     expect(kernel.deeds).toEqual([`insert ${SECOND}`]);
-    expect(status(world)).toMatchObject({ patchState: 'applied', version: '122.1' });
+    expect(status(context)).toMatchObject({ patchState: 'applied', version: '122.1' });
   });
 
   it.each([
     ['does', true, { action: 'applied', patch: { version: '121.1' } }],
     ['does not', false, { action: 'hold', hold: { why: 'rollback' } }],
-  ])('%s go back when the newer one is on a blocklist (over https: %s)', async (_, tls, outcome) => {
-    const { publish, server, world } = await enabled({ tls });
+  ])('%s go back when the newer one is on a blocklist (over https: %s)', async (_, tls, result) => {
+    const { publish, server, context } = await enabled({ tls });
     publish('121.1');
     publish('122.1');
-    await refresh(world);
+    await refresh(context);
     server.database.blockVersion('122.1');
-    expect(await refresh(world)).toMatchObject(outcome);
+    expect(await refresh(context)).toMatchObject(result);
   });
 
   it('keeps every file 0600 and its own directory 0700, but for what is published', async () => {
-    const { common, data, publish, world } = await enabled();
+    const { common, data, publish, context } = await enabled();
     publish('121.1');
-    await refresh(world);
+    await refresh(context);
     const modes = [
       common,
       data,
@@ -105,9 +105,9 @@ describe('refresh', () => {
       'patches 700',
       'payload 600',
       'pings.json 600',
-      'record.json 600',
       'run-lock 600',
       'security.log 600',
+      'state.json 600',
       'status.json 644',
     ]);
     expect(readFileSync(join(data, 'status.json'), 'utf8')).not.toContain(
@@ -132,20 +132,20 @@ describe('refresh', () => {
     ['another version than was offered', { metadata: { version: '120.1' } }, 'metadata'],
   ];
   it.each(refused)('refuses %s and leaves the kernel alone', async (_what, flaw, code) => {
-    const { common, kernel, publish, world } = await enabled();
+    const { common, kernel, publish, context } = await enabled();
     publish('121.1', flaw);
-    await expect(refresh(world)).rejects.toMatchObject({ code });
+    await expect(refresh(context)).rejects.toMatchObject({ code });
     expect(kernel.deeds).toEqual([]);
     expect(readdirSync(join(common, 'patches'))).toEqual([]);
-    expect(status(world)).toMatchObject({ patchState: 'apply-failed', version: '', failure: { code } });
+    expect(status(context)).toMatchObject({ patchState: 'apply-failed', version: '', failure: { code } });
   });
 
   it('refuses a file that is not the one declared, and leaves the kernel alone', async () => {
-    const { common, kernel, publish, server, world } = await enabled();
+    const { common, kernel, publish, server, context } = await enabled();
     publish('121.1');
     const file = join(server.files, 'livepatch-6.1.0-56-amd64-121.1-amd64.tar.gz');
     writeFileSync(file, flip(readFileSync(file), 300));
-    await expect(refresh(world)).rejects.toMatchObject({
+    await expect(refresh(context)).rejects.toMatchObject({
       code: 'digest',
       message: expect.stringContaining('does not have the SHA-256 declared'),
     });
@@ -154,7 +154,7 @@ describe('refresh', () => {
   });
 
   it('refuses a file that never ends', async () => {
-    const { kernel, publish, world } = await enabled({
+    const { kernel, publish, context } = await enabled({
       intercept(request, response) {
         if (!request.url?.startsWith('/v1/patches/')) return false;
         response.writeHead(200);
@@ -167,7 +167,7 @@ describe('refresh', () => {
       },
     });
     publish('121.1');
-    await expect(refresh(world)).rejects.toMatchObject({
+    await expect(refresh(context)).rejects.toMatchObject({
       code: 'digest',
       message: expect.stringContaining('is larger than'),
     });
@@ -175,41 +175,41 @@ describe('refresh', () => {
   });
 
   it('does not use a server whose certificate is not trusted', async () => {
-    const { kernel, publish, store, world } = await enabled();
+    const { kernel, publish, store, context } = await enabled();
     publish('121.1');
     store.config.update({ 'ca-certs': OURS.pem });
-    await expect(refresh(world)).rejects.toMatchObject({
+    await expect(refresh(context)).rejects.toMatchObject({
       code: 'network',
       message: expect.stringMatching(/^livepatch check failed: POST request to "https:.*\/updates" failed$/),
     });
     expect(kernel.deeds).toEqual([]);
-    expect(status(world)).toMatchObject({ checkState: 'check-failed' });
+    expect(status(context)).toMatchObject({ checkState: 'check-failed' });
   });
 
   it('has nothing to verify with when no certificate is pinned, and downloads nothing', async () => {
-    const { kernel, publish, server, store, world } = await enabled();
+    const { kernel, publish, server, store, context } = await enabled();
     publish('121.1');
     store.config.update({ 'signing-certs': '' });
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'trust-anchors' });
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'trust-anchors' });
     expect(server.server.requests.filter(({ path }) => path.startsWith('/v1/patches/'))).toEqual([]);
     expect(kernel.deeds).toEqual([]);
   });
 
   it('remembers that the kernel refused, and tries again the next time', async () => {
-    const { kernel, publish, world } = await enabled();
+    const { kernel, publish, context } = await enabled();
     publish('121.1');
     kernel.refuseNextInsert('Invalid module format');
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'kernel-refused' });
-    expect(status(world)).toMatchObject({ patchState: 'apply-failed' });
-    expect(await refresh(world)).toMatchObject({ action: 'applied' });
-    expect(status(world)).toMatchObject({ patchState: 'applied', failure: undefined });
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'kernel-refused' });
+    expect(status(context)).toMatchObject({ patchState: 'apply-failed' });
+    expect(await refresh(context)).toMatchObject({ action: 'applied' });
+    expect(status(context)).toMatchObject({ patchState: 'applied', failure: undefined });
   });
 
   it('takes a patch out again whose transition stalls', async () => {
-    const { kernel, publish, world } = await enabled();
+    const { kernel, publish, context } = await enabled();
     publish('121.1');
     kernel.stallNextTransition();
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'transition' });
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'transition' });
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `disable ${FIRST}`, `remove ${FIRST}`]);
     expect(kernel.livePatches()).toEqual([]);
   });

@@ -11,41 +11,45 @@ beforeEach(async () => {
 
 describe('revert', () => {
   it('takes the patch out, and it stays out: at a refresh, at boot, with nothing offered', async () => {
-    const { kernel, server, world } = sandbox;
-    expect(await revert(world)).toBe('121.1');
+    const { kernel, server, context } = sandbox;
+    expect(await revert(context)).toBe('121.1');
     expect(kernel.modules()).toEqual([]);
-    expect(await refresh(world)).toMatchObject({ hold: { why: 'reverted' } });
+    expect(await refresh(context)).toMatchObject({ hold: { why: 'reverted' } });
     kernel.reboot();
-    expect(await refresh(world, { boot: true })).toMatchObject({ hold: { why: 'reverted' } });
+    expect(await refresh(context, { boot: true })).toMatchObject({ hold: { why: 'reverted' } });
     server.withdraw('121.1');
-    expect(await refresh(world)).toMatchObject({ hold: { why: 'reverted' } });
-    expect(status(world)).toMatchObject({ patchState: 'unapplied', version: '', held: { why: 'reverted' } });
+    expect(await refresh(context)).toMatchObject({ hold: { why: 'reverted' } });
+    expect(status(context)).toMatchObject({
+      patchState: 'unapplied',
+      version: '',
+      held: { why: 'reverted' },
+    });
   });
 
   it('gives way to a newer patch, and to the administrator', async () => {
-    const { server, world } = sandbox;
-    await revert(world);
-    expect(await refresh(world, { retryBlocked: true })).toMatchObject({ action: 'applied' });
-    await revert(world);
+    const { server, context } = sandbox;
+    await revert(context);
+    expect(await refresh(context, { retryBlocked: true })).toMatchObject({ action: 'applied' });
+    await revert(context);
     server.publish('122.1');
-    expect(await refresh(world)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
+    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
   });
 
   it('says that there is nothing of ours to take out', async () => {
-    const { kernel, world } = sandbox;
-    await revert(world);
+    const { kernel, context } = sandbox;
+    await revert(context);
     kernel.hold('kpatch_x');
-    await expect(revert(world)).rejects.toMatchObject({
+    await expect(revert(context)).rejects.toMatchObject({
       message: 'there is no live patch of ours in the kernel',
     });
     expect(kernel.livePatches()).toHaveLength(1);
   });
 
   it('says why the kernel does not let go, and leaves the patch on record', async () => {
-    const { kernel, world } = sandbox;
+    const { kernel, context } = sandbox;
     kernel.refuseNextRemove();
-    await expect(revert(world)).rejects.toMatchObject({ code: 'kernel-refused', message: /still in use/ });
-    expect(status(world).others).toEqual(['lkp_Debian_6_1_0_56_amd64_121']);
-    expect(await revert(world)).toBe('121.1');
+    await expect(revert(context)).rejects.toMatchObject({ code: 'kernel-refused', message: /still in use/ });
+    expect(status(context).others).toEqual(['lkp_Debian_6_1_0_56_amd64_121']);
+    expect(await revert(context)).toBe('121.1');
   });
 });

@@ -3,13 +3,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { LivepatchError } from '../../src/errors.ts';
+import type { Context } from '../../src/operations/context.ts';
 import { enable } from '../../src/operations/enable.ts';
-import type { World } from '../../src/operations/context.ts';
 import { readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { compareVersions } from '../../src/policy/version.ts';
-import type { Server } from '../../src/source/server/client.ts';
 import { Secret } from '../../src/secret.ts';
+import type { Server } from '../../src/source/server/client.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
 import { makeSigner } from '../patch/make/pki.ts';
@@ -22,7 +22,7 @@ import { OURS, patchFile } from './scene.ts';
 export interface Sandbox extends Disposable {
   /** Where all its files are. */
   directory: string;
-  world: World;
+  context: Context;
   kernel: FakeKernel;
   store: Store;
   common: string;
@@ -126,7 +126,7 @@ export function startSandbox(): Sandbox {
   }
 
   function note(kind: Deed['kind'], module: string, version: string, trusted: boolean): void {
-    const lock = store.locks.read(module, version);
+    const lock = store.pending.read(module, version);
     const livePatches = kernel.livePatches() ?? [];
     const { bootId, uptimeSeconds } = kernel.machine();
     deeds.push({
@@ -150,13 +150,13 @@ export function startSandbox(): Sandbox {
     await insert(fd);
     inKernel.set(name, version);
   };
-  const lift = store.locks.lift;
-  store.locks.lift = (module, version) => {
+  const lift = store.pending.clear;
+  store.pending.clear = (module, version) => {
     note('lift', module, version, true);
     lift(module, version);
   };
   // One process, one run at a time: flock(2) has its own tests.
-  store.lock = () => {
+  store.runLock = () => {
     if (held) throw new LivepatchError('busy', 'held');
     held = true;
     return {
@@ -166,7 +166,7 @@ export function startSandbox(): Sandbox {
     };
   };
 
-  const world: World = {
+  const context: Context = {
     clientVersion: '1.2.3',
     kernel: mortal(kernel, pass),
     store: mortal(store, pass),
@@ -185,7 +185,7 @@ export function startSandbox(): Sandbox {
     },
   };
   return {
-    ...{ world, kernel, store, directory, common, data, server, told },
+    ...{ context, kernel, store, directory, common, data, server, told },
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
     deeds: () => deeds.splice(0),
     versionOf: (module) => inKernel.get(module),
@@ -212,13 +212,13 @@ export async function startPatchedSandbox(): Promise<Sandbox> {
   const sandbox = startSandbox();
   onTestFinished(() => sandbox[Symbol.dispose]());
   sandbox.server.publish('121.1');
-  await enable(sandbox.world, new Secret('an-auth-token'));
+  await enable(sandbox.context, new Secret('an-auth-token'));
   return sandbox;
 }
 
 function recordOf(store: Store) {
   try {
-    return store.record.read();
+    return store.state.read();
   } catch {
     return {};
   }
@@ -238,9 +238,9 @@ function mortal<T extends object>(target: T, pass: (when: 'before' | 'after') =>
           pass('after');
           return result;
         }
-        return result.then((outcome) => {
+        return result.then((result) => {
           pass('after');
-          return outcome;
+          return result;
         });
       };
     },

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { World } from '../../src/operations/context.ts';
-import { livepatchServer } from '../../src/source/server/client.ts';
-import type { Surroundings } from '../../src/source/network-deps.ts';
+import type { Context } from '../../src/operations/context.ts';
 import { Secret } from '../../src/secret.ts';
+import type { NetworkDeps } from '../../src/source/network-deps.ts';
+import { livepatchServer } from '../../src/source/server/client.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import type { Fix } from '../../src/types.ts';
 import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
@@ -35,7 +35,7 @@ export interface Flaw {
 }
 
 export interface Scene {
-  world: World;
+  context: Context;
   kernel: FakeKernel;
   store: Store;
   /** What $SNAP_COMMON and $SNAP_DATA are. */
@@ -53,7 +53,7 @@ export interface Scene {
 
 /** The real operations, store and network against the reference server over TLS; only the kernel is a fake. */
 export async function startScene(
-  options: Parameters<typeof startServer>[0] & { network?: Partial<Surroundings> } = {},
+  options: Parameters<typeof startServer>[0] & { network?: Partial<NetworkDeps> } = {},
 ): Promise<Scene> {
   const server = await startServer(options);
   onTestFinished(() => server.end());
@@ -70,7 +70,7 @@ export async function startScene(
   const kernel = fakeKernel();
   const told: string[] = [];
   const whispered: string[] = [];
-  const world: World = {
+  const context: Context = {
     clientVersion: '1.2.3',
     kernel,
     store,
@@ -88,7 +88,7 @@ export async function startScene(
     debug: (text) => whispered.push(text),
   };
   return {
-    world,
+    context,
     kernel,
     store,
     common,

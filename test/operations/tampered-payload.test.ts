@@ -7,9 +7,9 @@ import { makeSigner } from '../patch/make/pki.ts';
 import { startScene } from './scene.ts';
 
 it('does not apply at boot what was changed on disk meanwhile', async () => {
-  const { authToken, common, kernel, publish, server, world } = await startScene();
+  const { authToken, common, kernel, publish, server, context } = await startScene();
   publish('121.1');
-  await enable(world, authToken);
+  await enable(context, authToken);
   // A patch file by somebody else, put in the place of the one that was verified.
   publish('122.1', { signer: makeSigner() });
   const [payload = ''] = readdirSync(join(common, 'patches'));
@@ -17,6 +17,6 @@ it('does not apply at boot what was changed on disk meanwhile', async () => {
   writeFileSync(join(common, 'patches', payload), readFileSync(join(server.files, file)));
   kernel.reboot();
   kernel.deeds.length = 0;
-  await expect(refresh(world, { boot: true })).rejects.toMatchObject({ code: 'signature' });
+  await expect(refresh(context, { boot: true })).rejects.toMatchObject({ code: 'signature' });
   expect(kernel.deeds).toEqual([]);
 });

@@ -4,8 +4,8 @@ import { refresh } from '../../src/operations/refresh.ts';
 import { type Scene, startScene } from './scene.ts';
 
 const MINUTE = 60_000;
-const later = ({ world }: Scene, minutes: number) => ({
-  ...world,
+const later = ({ context }: Scene, minutes: number) => ({
+  ...context,
   now: () => new Date(Date.now() + minutes * MINUTE),
 });
 const NOT_DUE = { action: 'keep', why: 'not-due' };
@@ -13,7 +13,7 @@ const CHECKED = { action: 'keep', why: 'nothing-offered' };
 
 async function enabledScene(): Promise<Scene> {
   const scene = await startScene();
-  await enable(scene.world, scene.authToken);
+  await enable(scene.context, scene.authToken);
   return scene;
 }
 
@@ -33,41 +33,41 @@ describe("a timer's refresh", () => {
 
   it('tries again at once after a check that failed', async () => {
     const scene = await enabledScene();
-    const { lastGoodCheck: _, ...rest } = scene.store.record.read();
-    scene.store.record.write({ ...rest, lastCheck: { at: new Date().toISOString(), error: 'x' } });
-    expect(await refresh(scene.world, { timer: true })).toEqual(CHECKED);
+    const { lastGoodCheck: _, ...rest } = scene.store.state.read();
+    scene.store.state.write({ ...rest, lastCheck: { at: new Date().toISOString(), error: 'x' } });
+    expect(await refresh(scene.context, { timer: true })).toEqual(CHECKED);
   });
 
   it('does nothing when check-interval is 0, at boot neither, but for a person', async () => {
     const scene = await enabledScene();
     scene.store.config.update({ 'check-interval': '0' });
-    const before = scene.store.record.read().lastCheck;
+    const before = scene.store.state.read().lastCheck;
     expect(await refresh(later(scene, 9999), { timer: true })).toEqual(NOT_DUE);
-    await refresh(scene.world, { boot: true });
-    expect(scene.store.record.read().lastCheck).toEqual(before);
-    expect(await refresh(scene.world)).toEqual(CHECKED);
+    await refresh(scene.context, { boot: true });
+    expect(scene.store.state.read().lastCheck).toEqual(before);
+    expect(await refresh(scene.context)).toEqual(CHECKED);
   });
 
   it('is left to the timer at boot, but for a machine that has heard nothing for a day', async () => {
     const scene = await enabledScene();
-    const before = scene.store.record.read().lastCheck;
+    const before = scene.store.state.read().lastCheck;
     await refresh(later(scene, 60), { boot: true });
-    expect(scene.store.record.read().lastCheck).toEqual(before);
+    expect(scene.store.state.read().lastCheck).toEqual(before);
     await refresh(later(scene, 24 * 60 + 1), { boot: true });
-    expect(scene.store.record.read().lastCheck).not.toEqual(before);
+    expect(scene.store.state.read().lastCheck).not.toEqual(before);
   });
 
   it('is not put off at the first boot of another kernel, which has no patch yet', async () => {
     const scene = await enabledScene();
-    const before = scene.store.record.read().lastCheck;
+    const before = scene.store.state.read().lastCheck;
     scene.kernel.reboot(10, '6.1.0-57-amd64');
-    await refresh(scene.world, { boot: true });
-    expect(scene.store.record.read().lastCheck).not.toEqual(before);
+    await refresh(scene.context, { boot: true });
+    expect(scene.store.state.read().lastCheck).not.toEqual(before);
   });
 
   it('is no failure on a machine that is not enabled', async () => {
-    const { world } = await startScene();
-    expect(await refresh(world, { timer: true })).toEqual({ action: 'keep', why: 'not-enabled' });
-    await expect(refresh(world)).rejects.toMatchObject({ code: 'not-enabled' });
+    const { context } = await startScene();
+    expect(await refresh(context, { timer: true })).toEqual({ action: 'keep', why: 'not-enabled' });
+    await expect(refresh(context)).rejects.toMatchObject({ code: 'not-enabled' });
   });
 });

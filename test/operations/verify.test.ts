@@ -3,8 +3,8 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/limits.ts';
+import type { Context } from '../../src/operations/context.ts';
 import { verify } from '../../src/operations/verify.ts';
-import type { World } from '../../src/operations/context.ts';
 import type { Verification } from '../../src/report/verification.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Blocklist } from '../../src/types.ts';
@@ -30,7 +30,7 @@ function givenMachine() {
   mkdirSync(common);
   const store = openStore({ SNAP: directory, SNAP_COMMON: common, SNAP_DATA: join(directory, 'data') });
   const warnings: string[] = [];
-  const world: World = {
+  const context: Context = {
     clientVersion: '1.2.3',
     kernel: fakeKernel(),
     store,
@@ -51,7 +51,7 @@ function givenMachine() {
     options: { keys?: string | undefined; allowSha256?: boolean } = { keys: file('signer.pem', signer.pem) },
   ) => {
     const all: Verification[] = [];
-    for await (const verification of verify(world, paths, {
+    for await (const verification of verify(context, paths, {
       keys: undefined,
       allowSha256: false,
       ...options,
@@ -278,7 +278,7 @@ describe('the blocklist that the server last sent', () => {
     const machine = givenMachine();
     mkdirSync(join(machine.directory, 'data'));
     const at = '2026-11-22T11:00:00Z';
-    machine.store.record.write({
+    machine.store.state.write({
       lastGoodCheck: { at, serial: 1, issuedAt: at, kernel },
       advice: { support: 'supported', tier: 'stable', blocklist },
     });
@@ -328,7 +328,7 @@ describe('the blocklist that the server last sent', () => {
 
   test('that cannot be read does neither', async () => {
     const machine = givenAdvice({ modules: [digest] });
-    writeFileSync(join(machine.directory, 'data/record.json'), 'no record');
+    writeFileSync(join(machine.directory, 'data/state.json'), 'no record');
     expect(await verdictsOf(machine)).toEqual(['accepted', 'accepted']);
     expect(machine.warnings).toEqual([
       expect.stringMatching(

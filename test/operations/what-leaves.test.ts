@@ -82,10 +82,10 @@ it('nothing else is sent: neither a field, nor a header, nor a query', async () 
   scene.publish('121.1');
   const cves = { timestamp: '2026-11-20T08:00:00Z', kernelPackageFixes: ['CVE-2026-0002'] };
   scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, cves);
-  await enable(scene.world, scene.authToken);
-  await refresh(scene.world);
-  await doctor(scene.world);
-  await disable(scene.world, { unpatch: false });
+  await enable(scene.context, scene.authToken);
+  await refresh(scene.context);
+  await doctor(scene.context);
+  await disable(scene.context, { unpatch: false });
 
   const bare = ['accept-encoding', 'connection', 'host', 'user-agent'];
   const allowed: Record<string, { headers: string[]; fields: string[] }> = {

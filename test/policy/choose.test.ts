@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide, type Situation } from '../../src/policy/choose.ts';
-import type { AppliedPatch, CrashLock } from '../../src/types.ts';
+import type { AppliedPatch, PendingInsertion } from '../../src/types.ts';
 
 const KERNEL = '6.1.0-56-amd64';
 const fixes = [
@@ -18,7 +18,7 @@ const applied = (changes: Partial<AppliedPatch> = {}): AppliedPatch => ({
   bootId: 'now',
   ...changes,
 });
-const lock = (changes: Partial<CrashLock> = {}): CrashLock => ({
+const lock = (changes: Partial<PendingInsertion> = {}): PendingInsertion => ({
   module: 'lkp_x_121',
   version: '121.1',
   kernel: KERNEL,

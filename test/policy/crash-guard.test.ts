@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ruleOn } from '../../src/policy/crash-guard.ts';
-import type { CrashLock } from '../../src/types.ts';
+import type { PendingInsertion } from '../../src/types.ts';
 
 const CLEAN = 900;
-const lock = (changes: Partial<CrashLock> = {}): CrashLock => ({
+const lock = (changes: Partial<PendingInsertion> = {}): PendingInsertion => ({
   module: 'lkp_x_121',
   version: '121.1',
   kernel: '6.1.0-56-amd64',

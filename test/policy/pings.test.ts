@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { owedNow, settledLater } from '../../src/policy/pings.ts';
-import type { OwedPing, Ping } from '../../src/types.ts';
+import type { PendingPing, Ping } from '../../src/types.ts';
 
 const KERNEL = '6.1.0-56-amd64';
 const HERE = { bootId: 'this boot' };
@@ -11,7 +11,7 @@ const ping = (event: Ping['event'], more: Partial<Ping> = {}): Ping => ({
   kernel: KERNEL,
   ...more,
 });
-const owed = (what: Ping, bootId = HERE.bootId, due = at(0)): OwedPing => ({
+const owed = (what: Ping, bootId = HERE.bootId, due = at(0)): PendingPing => ({
   ...what,
   due: due.toISOString(),
   bootId,
@@ -34,7 +34,7 @@ describe('the pings of a patch that stands', () => {
 });
 
 describe('what an earlier boot owes', () => {
-  const cases: [string, OwedPing[], due: Ping[]][] = [
+  const cases: [string, PendingPing[], due: Ping[]][] = [
     ['is told as one reboot', settled.map((one) => ({ ...one, bootId: 'before' })), [ping('rebooted')]],
     ['is a reboot for a patch that was about to go in', [owed(ping('before'), 'before')], [ping('rebooted')]],
     [

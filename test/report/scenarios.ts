@@ -1,9 +1,9 @@
 import { type StatusDocument, statusDocument } from '../../src/report/document.ts';
 import type { Secret } from '../../src/secret.ts';
-import type { Advice, AppliedPatch, KeptCves, Offer, Remembered } from '../../src/types.ts';
+import type { Advice, AppliedPatch, KeptCves, Offer, State } from '../../src/types.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 
-/** Every state that a machine can be in, as it would be remembered, by the name of its golden file. */
+/** Every state that a machine can be in, as it would be state, by the name of its golden file. */
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 
@@ -36,7 +36,7 @@ const OFFER: Offer = {
 
 const SUPPORTED: Advice = { support: 'supported', tier: 'stable' };
 
-function checked(advice: Advice, more: Partial<Remembered> = {}): Remembered {
+function checked(advice: Advice, more: Partial<State> = {}): State {
   return {
     lastCheck: { at: '2026-11-22T11:06:00Z' },
     lastGoodCheck: {
@@ -50,12 +50,12 @@ function checked(advice: Advice, more: Partial<Remembered> = {}): Remembered {
   };
 }
 
-function failed(code: string, message: string): Remembered {
+function failed(code: string, message: string): State {
   const failure = { at: '2026-11-22T11:06:05Z', version: '122.1', code, message };
   return checked({ ...SUPPORTED, offer: OFFER }, { patch: PATCH, failure });
 }
 
-function held(why: NonNullable<Remembered['held']>['why'], message: string): Remembered {
+function held(why: NonNullable<State['held']>['why'], message: string): State {
   const missed = OFFER.fixes.map(({ name }) => name);
   return checked(
     { ...SUPPORTED, offer: OFFER },
@@ -75,7 +75,7 @@ const CVES: KeptCves = {
   kernelPackageFixes: ['CVE-2016-0001', 'CVE-2026-0005'],
 };
 
-const SCENARIOS: Record<string, [Remembered, InKernel, KeptCves?]> = {
+const SCENARIOS: Record<string, [State, InKernel, KeptCves?]> = {
   'never checked': [{}, 'none'],
   'nothing due': [checked(SUPPORTED), 'none'],
   'covered until a date': [checked({ ...SUPPORTED, upgradeRequiredDate: '2027-03-19' }), 'none'],
@@ -150,7 +150,7 @@ const SCENARIOS: Record<string, [Remembered, InKernel, KeptCves?]> = {
 export const NAMES = Object.keys(SCENARIOS);
 
 export function scenario(name: string, machineToken?: Secret): StatusDocument {
-  const [remembered, inKernel, cves] = SCENARIOS[name] as (typeof SCENARIOS)[string];
+  const [state, inKernel, cves] = SCENARIOS[name] as (typeof SCENARIOS)[string];
   return statusDocument({
     clientVersion: '1.2.3',
     machine: MACHINE,
@@ -158,9 +158,9 @@ export function scenario(name: string, machineToken?: Secret): StatusDocument {
       inKernel === 'none'
         ? []
         : [{ name: PATCH.module, enabled: true, inTransition: inKernel === 'in transition' }],
-    remembered,
+    state,
     others: [],
-    recordError: undefined,
+    stateError: undefined,
     cves,
     installedKernels: ['6.1.0-55-amd64', '6.1.0-56-amd64'],
     machineToken,

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { fitted } from '../../src/report/terminal.ts';
+import { fitToTerminal } from '../../src/report/terminal.ts';
 
 const TEXT = '✓ one ✗ two ⧗ three';
 const onTerminal = (env: Record<string, string>) =>
-  fitted(TEXT, { isTerminal: true, env: { NO_COLOR: '1', ...env } });
+  fitToTerminal(TEXT, { isTerminal: true, env: { NO_COLOR: '1', ...env } });
 
 describe('marks', () => {
   it.each([{ LC_ALL: 'C' }, { LANG: 'de_DE.ISO-8859-1' }, { TERM: 'dumb' }, {}])(
     'stay what the contract says in a pipe, whatever the locale (%j)',
     (env) => {
-      expect(fitted(TEXT, { isTerminal: false, env })).toBe(TEXT);
+      expect(fitToTerminal(TEXT, { isTerminal: false, env })).toBe(TEXT);
     },
   );
 
@@ -26,9 +26,9 @@ describe('marks', () => {
 
   it('are coloured on a terminal, unless NO_COLOR is set or the terminal is dumb', () => {
     const env = { LANG: 'C.UTF-8' };
-    expect(fitted('✓', { isTerminal: true, env })).toBe('\x1b[32m✓\x1b[0m');
-    expect(fitted('✓', { isTerminal: true, env: { ...env, NO_COLOR: '' } })).toBe('\x1b[32m✓\x1b[0m');
-    expect(fitted('✓', { isTerminal: true, env: { ...env, NO_COLOR: '1' } })).toBe('✓');
-    expect(fitted('✓', { isTerminal: true, env: { ...env, TERM: 'dumb' } })).toBe('✓');
+    expect(fitToTerminal('✓', { isTerminal: true, env })).toBe('\x1b[32m✓\x1b[0m');
+    expect(fitToTerminal('✓', { isTerminal: true, env: { ...env, NO_COLOR: '' } })).toBe('\x1b[32m✓\x1b[0m');
+    expect(fitToTerminal('✓', { isTerminal: true, env: { ...env, NO_COLOR: '1' } })).toBe('✓');
+    expect(fitToTerminal('✓', { isTerminal: true, env: { ...env, TERM: 'dumb' } })).toBe('✓');
   });
 });

@@ -15,15 +15,15 @@ import type { Advice, Architecture } from '../../src/types.ts';
 import type { Database, StoredMachine } from './database.ts';
 import { authenticate, bearerToken, type Call, Refusal, type Reply, readBody } from './http.ts';
 
-/** `POST /v1/client/<machine-id>`: an auth token becomes a machine token. Again, and the one before is void. */
+/** `POST /v1/client/<machine-id>`: an auth token pollUntil a machine token. Again, and the one before is void. */
 export async function register(call: Call): Promise<Reply> {
   const id = machineId(call);
   const token = bearerToken(call);
   await readBody(call, RegisterRequest);
-  const outcome = call.database.register(id, token);
-  if (outcome === 'unknown') throw new Refusal(401, 'Unknown Auth-Token');
-  if (outcome === 'used-up') throw new Refusal(403, 'Auth-Token is used up');
-  return { status: 200, body: { schema: SCHEMA, ...outcome } satisfies v.InferInput<typeof RegisterAnswer> };
+  const result = call.database.register(id, token);
+  if (result === 'unknown') throw new Refusal(401, 'Unknown Auth-Token');
+  if (result === 'used-up') throw new Refusal(403, 'Auth-Token is used up');
+  return { status: 200, body: { schema: SCHEMA, ...result } satisfies v.InferInput<typeof RegisterAnswer> };
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import type { SupportedAnswer } from '../../src/source/server/messages.ts';
 import { ArchitectureName, KernelVersion } from '../../src/schemas.ts';
+import type { SupportedAnswer } from '../../src/source/server/messages.ts';
 import { type Call, type Reply, validate } from './http.ts';
 
 const Query = v.object({ 'kernel-version': KernelVersion, architecture: ArchitectureName });

@@ -63,16 +63,16 @@ it.each([
   ['module', 'block', 'all'],
   ['certificate', 'block'],
 ])('refuses %s %s %s %s', async (...args) => {
-  const outcome = await run(...args);
+  const result = await run(...args);
 
-  expect(outcome.exitCode).toBe(1);
-  expect(outcome.stderr).not.toBe('');
+  expect(result.exitCode).toBe(1);
+  expect(result.stderr).not.toBe('');
 });
 
 it('shows its usage when it is not told where its data is', async () => {
-  const outcome = await execa(process.execPath, [main], { reject: false });
+  const result = await execa(process.execPath, [main], { reject: false });
 
-  expect(outcome).toMatchObject({ exitCode: 2, stdout: expect.stringContaining('--data DIR') });
+  expect(result).toMatchObject({ exitCode: 2, stdout: expect.stringContaining('--data DIR') });
   expect(existsSync(data)).toBe(false);
 });
 

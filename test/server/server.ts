@@ -93,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-/** Routes a request to its handler. Whatever goes wrong there becomes an answer too, unless the peer broke off. */
+/** Routes a request to its handler. Whatever goes wrong there pollUntil an answer too, unless the peer broke off. */
 async function answer(request: IncomingMessage, { database, files }: ServerOptions): Promise<Reply> {
   try {
     const { handle, call } = route(request);

@@ -148,7 +148,7 @@ describe('the life of the snap', () => {
       'drwx------ root x1/history',
       '-rw------- root x1/history/events.log',
       '-rw------- root x1/pings.json',
-      '-rw------- root x1/record.json',
+      '-rw------- root x1/state.json',
       '-rw-r--r-- root x1/status.json',
     ]);
   });

@@ -26,16 +26,16 @@ describe('a check-in', () => {
     });
     const { server } = scene;
     const back: Awaited<ReturnType<typeof startServer>>[] = [];
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     await server.server.close();
-    const outcome = await refresh(scene.world).catch((error) => error);
+    const result = await refresh(scene.context).catch((error) => error);
     for (const running of back) await running.close();
-    return { outcome, paused, told: scene.told };
+    return { result, paused, told: scene.told };
   }
 
   it('waits for a network that comes up late after boot', async () => {
-    const { outcome, paused, told } = await away({ uptime: 20_000, pauses: 12 });
-    expect(outcome).toEqual({ action: 'keep', why: 'nothing-offered' });
+    const { result, paused, told } = await away({ uptime: 20_000, pauses: 12 });
+    expect(result).toEqual({ action: 'keep', why: 'nothing-offered' });
     expect(paused).toBe(12);
     expect(told).toContainEqual(
       expect.stringMatching(/^POST request to ".*\/updates" failed; trying again in \d+ s$/),
@@ -43,8 +43,8 @@ describe('a check-in', () => {
   });
 
   it('does not wait as long on a machine that has been up for long', async () => {
-    const { outcome, paused } = await away({ uptime: 3_600_000, pauses: 12 });
-    expect(outcome).toMatchObject({ code: 'network' });
+    const { result, paused } = await away({ uptime: 3_600_000, pauses: 12 });
+    expect(result).toMatchObject({ code: 'network' });
     expect(paused).toBe(3);
   });
 
@@ -65,7 +65,7 @@ describe('a check-in', () => {
         return true;
       },
     });
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     expect(pauses).toEqual(expected);
   });
 
@@ -79,7 +79,7 @@ describe('a check-in', () => {
         return true;
       },
     });
-    const { first } = await enable(scene.world, scene.authToken);
+    const { first } = await enable(scene.context, scene.authToken);
     expect(first).toMatchObject({ code: 'server-refused' });
     expect(asked).toBe(1);
   });
@@ -89,10 +89,10 @@ it('trusts the CAs that are shipped in $SNAP/ca', async () => {
   const SNAP = temporaryDirectory();
   const scene = await startScene({ network: { env: { SNAP } } });
   scene.store.config.update({ 'ca-certs': '' });
-  await expect(enable(scene.world, scene.authToken)).rejects.toMatchObject({ code: 'network' });
+  await expect(enable(scene.context, scene.authToken)).rejects.toMatchObject({ code: 'network' });
   mkdirSync(join(SNAP, 'ca'));
   copyFileSync(join(scene.server.pki.authority.directory, 'ca.pem'), join(SNAP, 'ca', 'ours.pem'));
-  expect(await enable(scene.world, scene.authToken)).toMatchObject({ first: { action: 'keep' } });
+  expect(await enable(scene.context, scene.authToken)).toMatchObject({ first: { action: 'keep' } });
   expect(readdirSync(SNAP)).toEqual(['ca']);
 });
 
@@ -101,23 +101,23 @@ describe('a server that is not https', () => {
 
   it('is warned of when it is enabled, and by status since', async () => {
     const scene = await startScene({ tls: false });
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     expect(scene.told).toContainEqual(
       expect.stringMatching(/^warning: remote-server http:.* is not https: /),
     );
-    expect(status(scene.world).warnings).toEqual([warning]);
+    expect(status(scene.context).warnings).toEqual([warning]);
   });
 
   it('is warned of by status even if it never answers, and no more when it is https again', async () => {
     const scene = await startScene();
-    await enable(scene.world, scene.authToken);
-    expect(status(scene.world).warnings).toEqual([]);
+    await enable(scene.context, scene.authToken);
+    expect(status(scene.context).warnings).toEqual([]);
     const url = scene.server.server.url;
     scene.store.config.update({ 'remote-server': url.replace('https:', 'http:') });
-    await expect(refresh(scene.world)).rejects.toMatchObject({ code: 'network' });
-    expect(status(scene.world).warnings).toEqual([warning]);
+    await expect(refresh(scene.context)).rejects.toMatchObject({ code: 'network' });
+    expect(status(scene.context).warnings).toEqual([warning]);
     scene.store.config.update({ 'remote-server': url });
-    await refresh(scene.world);
-    expect(status(scene.world).warnings).toEqual([]);
+    await refresh(scene.context);
+    expect(status(scene.context).warnings).toEqual([]);
   });
 });

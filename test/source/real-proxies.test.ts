@@ -67,7 +67,7 @@ describe.each([
   it.each(PROXIES)('is reached through %s, download included', async (_what, exit, start) => {
     const scene = await sceneBehindProxies({ tls });
     scene.store.config.update({ [key]: await start(scene) });
-    const { first } = await enable(scene.world, scene.authToken);
+    const { first } = await enable(scene.context, scene.authToken);
     expect(first).toMatchObject({ action: 'applied' });
     expect([...scene.cameFrom]).toEqual([EXITS[exit]]);
   });
@@ -100,7 +100,7 @@ it.each(PROXIES)('a download through %s may take longer than the dialling', asyn
     'https-proxy': await start({ ...scene, cameFrom: new Set() }),
     'dial-timeout': '1s',
   });
-  const { first } = await enable(scene.world, scene.authToken);
+  const { first } = await enable(scene.context, scene.authToken);
   expect(first).toMatchObject({ action: 'applied' });
   expect(scene.server.server.requests.filter(({ path }) => path.startsWith('/v1/patches/'))).toHaveLength(1);
 });
@@ -143,12 +143,12 @@ describe('a proxy', () => {
     ],
   ])('%s: an error without its password', async (_what, start, hint) => {
     const scene = await sceneBehindProxies();
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     scene.cameFrom.clear();
     scene.store.config.update({ 'https-proxy': await start(scene) });
-    const error = await refresh(scene.world).catch((thrown) => thrown);
+    const error = await refresh(scene.context).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'network', hint });
-    const shown = inspect([error, scene.told, scene.store.record.read()], { depth: 20, showHidden: true });
+    const shown = inspect([error, scene.told, scene.store.state.read()], { depth: 20, showHidden: true });
     for (const secret of SECRETS) expect(shown).not.toContain(secret);
     expect([...scene.cameFrom]).toEqual([]);
   });
@@ -165,12 +165,12 @@ describe('a proxy', () => {
         return false;
       },
     });
-    await enable(scene.world, scene.authToken);
+    await enable(scene.context, scene.authToken);
     env.HTTPS_PROXY = nowhere;
     scene.store.config.update({ 'https-proxy': proxy });
-    await refresh(scene.world);
+    await refresh(scene.context);
     scene.store.config.update({ 'https-proxy': nowhere, 'no-proxy': '127.0.0.0/8' });
-    await refresh(scene.world);
+    await refresh(scene.context);
     expect(cameFrom).toEqual([EXITS.http, EXITS.http, '127.0.0.1']);
   });
 });

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LivepatchError } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
-import { parseRetryAfter, pauseAfter, persistently, setbackOf } from '../../src/source/retry.ts';
-import { SURROUNDINGS } from '../../src/source/network-deps.ts';
+import { NETWORK_DEPS } from '../../src/source/network-deps.ts';
+import { parseRetryAfter, pauseAfter, transientFailureOf, withRetry } from '../../src/source/retry.ts';
 
 const limits = LIMITS.network;
 const LONG_UP = 3600_000;
@@ -41,8 +41,8 @@ describe('the pause before another try', () => {
     ],
     ['no patience with the busy while booting', busy(), { failures: 4, elapsed: 0 }, 20_000, undefined],
   ])('%s', (_what, setback, persistence, uptime, expected) => {
-    const surroundings = { limits, random: () => 0.5, uptime: () => uptime };
-    expect(pauseAfter(setback, persistence, surroundings)).toBe(expected);
+    const deps = { limits, random: () => 0.5, uptime: () => uptime };
+    expect(pauseAfter(setback, persistence, deps)).toBe(expected);
   });
 
   it('is anything from nothing up to its bound: full jitter', () => {
@@ -51,8 +51,8 @@ describe('the pause before another try', () => {
         fc.integer({ min: 1, max: 1000 }),
         fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
         (failures, random) => {
-          const surroundings = { limits, random: () => random, uptime: () => 0 };
-          const pause = pauseAfter(unreachable, { failures, elapsed: 0 }, surroundings) as number;
+          const deps = { limits, random: () => random, uptime: () => 0 };
+          const pause = pauseAfter(unreachable, { failures, elapsed: 0 }, deps) as number;
           const bound = Math.min(limits.pauseLongest, limits.pauseShortest * 2 ** (failures - 1));
           expect(pause).toBe(Math.round(random * bound));
         },
@@ -69,11 +69,11 @@ describe('a failure', () => {
 
   it.each(['ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'ENETUNREACH', 'EPROXYDOWN'])(
     'of the network may pass: %s',
-    (code) => expect(setbackOf(network(code), NOW)).toEqual({ kind: 'unreachable' }),
+    (code) => expect(transientFailureOf(network(code), NOW)).toEqual({ kind: 'unreachable' }),
   );
 
   it.each([429, 502, 503, 504])('of a busy server may pass: %i', (status) =>
-    expect(setbackOf(refused(status, '7'), NOW)).toEqual({ kind: 'busy', retryAfter: 7000 }),
+    expect(transientFailureOf(refused(status, '7'), NOW)).toEqual({ kind: 'busy', retryAfter: 7000 }),
   );
 
   it.each<[string, unknown]>([
@@ -89,7 +89,7 @@ describe('a failure', () => {
     ['nonsense', new LivepatchError('bad-answer', '')],
     ['a wrong digest', new LivepatchError('digest', '')],
     ['a full disk', Object.assign(new Error(), { code: 'ENOSPC' })],
-  ])('that is %s does not pass', (_what, error) => expect(setbackOf(error, NOW)).toBeUndefined());
+  ])('that is %s does not pass', (_what, error) => expect(transientFailureOf(error, NOW)).toBeUndefined());
 });
 
 describe('Retry-After', () => {
@@ -118,9 +118,9 @@ describe('persisting', () => {
     const pauses: number[] = [];
     const told: string[] = [];
     let tries = 0;
-    const outcome = await persistently(
+    const result = await withRetry(
       {
-        ...SURROUNDINGS,
+        ...NETWORK_DEPS,
         uptime: () => LONG_UP,
         random: () => 0.999,
         pause: async (milliseconds) => void pauses.push(milliseconds),
@@ -132,12 +132,12 @@ describe('persisting', () => {
         return 'done';
       },
     ).catch((thrown) => thrown);
-    return { outcome, pauses, told, tries };
+    return { result, pauses, told, tries };
   }
 
   it('ends with the first success, and tells of what it waited for', async () => {
     expect(await persist(2, reset)).toEqual({
-      outcome: 'done',
+      result: 'done',
       tries: 3,
       pauses: [999, 1998],
       told: ['GET request failed; trying again in 1 s', 'GET request failed; trying again in 2 s'],
@@ -145,11 +145,11 @@ describe('persisting', () => {
   });
 
   it('ends with the last failure', async () => {
-    expect(await persist(99, reset)).toMatchObject({ outcome: reset, tries: limits.attempts });
+    expect(await persist(99, reset)).toMatchObject({ result: reset, tries: limits.attempts });
   });
 
   it('does not begin where it would not help', async () => {
     const error = new LivepatchError('bad-answer', 'no');
-    expect(await persist(99, error)).toEqual({ outcome: error, tries: 1, pauses: [], told: [] });
+    expect(await persist(99, error)).toEqual({ result: error, tries: 1, pauses: [], told: [] });
   });
 });

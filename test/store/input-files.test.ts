@@ -9,12 +9,12 @@ const NOWHERE = '/nowhere/module.ko';
 
 describe('a file that a person names and that cannot be read', () => {
   it('is said not to be there', async () => {
-    const { openGivenFile } = await import('../../src/store/input-files.ts');
+    const { openInputFile } = await import('../../src/store/input-files.ts');
 
-    expect(() => openGivenFile(NOWHERE)).toThrow(`cannot read ${NOWHERE}: ENOENT`);
+    expect(() => openInputFile(NOWHERE)).toThrow(`cannot read ${NOWHERE}: ENOENT`);
   });
 
-  it.each(['openGivenFile', 'readGivenCertificates'] as const)(
+  it.each(['openInputFile', 'readCertificateFiles'] as const)(
     'is said to be out of sight in a snap, and where it can be seen (%s)',
     async (read) => {
       vi.stubEnv('SNAP_NAME', 'canonical-livepatch');

@@ -58,12 +58,12 @@ describe('a payload', () => {
 
   it('is held only while it is what its name says', async () => {
     const directory = temporaryDirectory();
-    const { holds } = payloads(directory);
-    expect(await holds(NOTHING)).toBe(false);
+    const { isIntact } = payloads(directory);
+    expect(await isIntact(NOTHING)).toBe(false);
     writeFileSync(join(directory, NOTHING), '');
-    expect(await holds(NOTHING)).toBe(true);
+    expect(await isIntact(NOTHING)).toBe(true);
     writeFileSync(join(directory, NOTHING), 'x');
-    expect(await holds(NOTHING)).toBe(false);
+    expect(await isIntact(NOTHING)).toBe(false);
     expect(existsSync(join(directory, NOTHING))).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { crashLocks } from '../../src/store/pending-insertions.ts';
+import { pendingInsertions } from '../../src/store/pending-insertions.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
 const LOCK = {
@@ -12,15 +12,15 @@ const LOCK = {
 describe('a crash lock', () => {
   it('is a file named after module and version, for root alone, until it is lifted', () => {
     const directory = join(temporaryDirectory(), 'locks');
-    const locks = crashLocks(directory);
-    expect(locks.all()).toEqual([]);
-    locks.write(LOCK);
-    expect(locks.pathOf(LOCK.module, LOCK.version)).toBe(join(directory, `${LOCK.module}_121.4`));
-    expect(statSync(locks.pathOf(LOCK.module, LOCK.version)).mode & 0o777).toBe(0o600);
-    expect(locks.read(LOCK.module, LOCK.version)).toEqual(LOCK);
-    expect(locks.all()).toEqual([LOCK]);
-    locks.lift(LOCK.module, LOCK.version);
-    locks.lift(LOCK.module, LOCK.version);
+    const pending = pendingInsertions(directory);
+    expect(pending.all()).toEqual([]);
+    pending.write(LOCK);
+    expect(pending.pathOf(LOCK.module, LOCK.version)).toBe(join(directory, `${LOCK.module}_121.4`));
+    expect(statSync(pending.pathOf(LOCK.module, LOCK.version)).mode & 0o777).toBe(0o600);
+    expect(pending.read(LOCK.module, LOCK.version)).toEqual(LOCK);
+    expect(pending.all()).toEqual([LOCK]);
+    pending.clear(LOCK.module, LOCK.version);
+    pending.clear(LOCK.module, LOCK.version);
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -30,7 +30,7 @@ describe('a crash lock', () => {
       const directory = temporaryDirectory();
       writeFileSync(join(directory, `${LOCK.module}_121.4`), content);
       const { module, version } = LOCK;
-      expect(crashLocks(directory).all()).toEqual([
+      expect(pendingInsertions(directory).all()).toEqual([
         { module, version, kernel: '', bootId: '', at: '1970-01-01T00:00:00.000Z', attempt: 1 },
       ]);
     },
@@ -40,6 +40,6 @@ describe('a crash lock', () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, `${LOCK.module}_121.4.0123456789ab.tmp`), '{}');
     writeFileSync(join(directory, 'README'), '');
-    expect(crashLocks(directory).all()).toEqual([]);
+    expect(pendingInsertions(directory).all()).toEqual([]);
   });
 });

@@ -2,10 +2,10 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { pingsFile } from '../../src/store/pings.ts';
-import type { OwedPing } from '../../src/types.ts';
+import type { PendingPing } from '../../src/types.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
-const OWED: OwedPing = {
+const OWED: PendingPing = {
   event: 'settled',
   version: '121.1',
   kernel: '6.1.0-56-amd64',

@@ -1,24 +1,24 @@
 import { LivepatchError, messageOf } from '../../errors.ts';
 import type { Host } from '../../kernel/host.ts';
 import type { KernelSecurity } from '../../kernel/security.ts';
-import type { Config, Finding, LivePatch, Remembered } from '../../types.ts';
-import type { World } from '../context.ts';
+import type { Config, Finding, LivePatch, State } from '../../types.ts';
+import type { Context } from '../context.ts';
 
 /** What all checks look at. What could not be read is the error in its place, for the check it belongs to. */
-export interface Patient {
-  world: World;
+export interface DiagnosticContext {
+  context: Context;
   host: Host;
   security: KernelSecurity;
   livePatches: LivePatch[] | undefined;
   config: Config | LivepatchError;
-  remembered: Remembered | LivepatchError;
+  state: State | LivepatchError;
   /** What came of asking the server, without a token, whether it covers this kernel. */
   server: LivepatchError | 'answered' | 'not asked';
 }
 
 /** What a check finds. */
 export type Verdict = Omit<Finding, 'check'>;
-export type Check = (patient: Patient) => Verdict | Promise<Verdict>;
+export type Check = (diagnosed: DiagnosticContext) => Verdict | Promise<Verdict>;
 
 export const ok = (found: string) => ({ verdict: 'ok', found }) as const;
 export const wrong = (found: string, next: string) => ({ verdict: 'wrong', found, next }) as const;

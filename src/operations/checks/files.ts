@@ -1,17 +1,17 @@
 import { LivepatchError } from '../../errors.ts';
 import { trustAnchors } from '../open-payload.ts';
-import { asFailure, failed, ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
+import { asFailure, type DiagnosticContext, failed, ok, unknown, type Verdict, wrong } from './diagnostic.ts';
 
-export function configuration({ config, host }: Patient): Verdict {
+export function configuration({ config, host }: DiagnosticContext): Verdict {
   if (!(config instanceof LivepatchError)) return ok('every setting is understood');
   if (!host.isRoot) return unknown('only root may read it');
   return failed(config, 'Correct the file.');
 }
 
-export async function certificates({ config, world }: Patient): Promise<Verdict> {
+export async function certificates({ config, context }: DiagnosticContext): Promise<Verdict> {
   if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
   try {
-    const anchors = await trustAnchors(world.store, config);
+    const anchors = await trustAnchors(context.store, config);
     return ok(
       `patches are verified with ${anchors.length} pinned certificate${anchors.length === 1 ? '' : 's'}`,
     );
@@ -20,8 +20,8 @@ export async function certificates({ config, world }: Patient): Promise<Verdict>
   }
 }
 
-export function files({ world }: Patient): Verdict {
-  const { exposed } = world.store.health();
+export function files({ context }: DiagnosticContext): Verdict {
+  const { exposed } = context.store.health();
   if (exposed.length === 0) return ok('our files are for root alone');
   return wrong(
     `others could read or change ${exposed.map(({ path }) => path).join(', ')}`,
@@ -29,8 +29,8 @@ export function files({ world }: Patient): Verdict {
   );
 }
 
-export function disk({ world }: Patient): Verdict {
-  const { freeBytes, neededBytes } = world.store.health();
+export function disk({ context }: DiagnosticContext): Verdict {
+  const { freeBytes, neededBytes } = context.store.health();
   const mebibytes = (bytes: number) => `${Math.floor(bytes / 1024 / 1024)} MiB`;
   if (freeBytes === undefined) return unknown('our directory is not there yet');
   if (freeBytes >= neededBytes) return ok(`${mebibytes(freeBytes)} are free for patch files`);

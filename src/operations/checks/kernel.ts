@@ -1,7 +1,7 @@
 import { LivepatchError } from '../../errors.ts';
-import { ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
+import { type DiagnosticContext, ok, unknown, type Verdict, wrong } from './diagnostic.ts';
 
-export function root({ host }: Patient): Verdict {
+export function root({ host }: DiagnosticContext): Verdict {
   return host.isRoot
     ? ok('this runs as root')
     : wrong(
@@ -10,8 +10,8 @@ export function root({ host }: Patient): Verdict {
       );
 }
 
-export function kernelSupport({ livePatches, world }: Patient): Verdict {
-  const { kernel } = world.kernel.machine();
+export function kernelSupport({ livePatches, context }: DiagnosticContext): Verdict {
+  const { kernel } = context.kernel.machine();
   if (livePatches !== undefined) return ok(`${kernel} can be live-patched (CONFIG_LIVEPATCH)`);
   return wrong(
     `${kernel} shows no /sys/kernel/livepatch: it was built without CONFIG_LIVEPATCH, or it is hidden from us`,
@@ -19,7 +19,7 @@ export function kernelSupport({ livePatches, world }: Patient): Verdict {
   );
 }
 
-export function moduleLoading({ security }: Patient): Verdict {
+export function moduleLoading({ security }: DiagnosticContext): Verdict {
   if (security.modulesDisabled === undefined)
     return unknown('whether modules can be loaded may not be read here');
   if (!security.modulesDisabled) return ok('modules can be loaded');
@@ -30,7 +30,7 @@ export function moduleLoading({ security }: Patient): Verdict {
 }
 
 /** Under Secure Boot or lockdown the kernel takes only modules whose signer it knows itself. */
-export function secureBoot({ config, security, world }: Patient): Verdict {
+export function secureBoot({ config, security, context }: DiagnosticContext): Verdict {
   const { lockdown, secureBoot: on } = security;
   if (on === undefined && lockdown === undefined)
     return unknown('neither Secure Boot nor lockdown may be read here');
@@ -38,7 +38,7 @@ export function secureBoot({ config, security, world }: Patient): Verdict {
   if (!on && (lockdown === undefined || lockdown === 'none')) return ok(state);
   const enforced = `${state}: the kernel takes only modules that are signed with a key it knows`;
   if (config instanceof LivepatchError || config.signingCerts === '') {
-    return world.store.shippedCertificates().length > 0
+    return context.store.shippedCertificates().length > 0
       ? ok(`${enforced}, as the vendor's patches are`)
       : ok(enforced);
   }
@@ -57,7 +57,7 @@ const BAD_TAINT = {
   7: 'the kernel has crashed in part (oops)',
 };
 
-export function taint({ security }: Patient): Verdict {
+export function taint({ security }: DiagnosticContext): Verdict {
   const { tainted } = security;
   if (tainted === undefined) return unknown('the taint may not be read here');
   const reasons = Object.entries(BAD_TAINT).flatMap(([bit, reason]) =>
@@ -67,7 +67,7 @@ export function taint({ security }: Patient): Verdict {
   return wrong(`since this boot: ${reasons.join(', ')}`, "Look into 'sudo dmesg', and reboot when you can.");
 }
 
-export function confinement({ host }: Patient): Verdict {
+export function confinement({ host }: DiagnosticContext): Verdict {
   if (host.missingPlugs === undefined) return ok('this is no snap, so nothing confines it');
   if (host.missingPlugs.length === 0) return ok('the snap has the permissions it needs');
   const connect = host.missingPlugs.map((plug) => `sudo snap connect canonical-livepatch:${plug}`);

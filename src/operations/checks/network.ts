@@ -1,22 +1,22 @@
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { lookUp, proxyOf } from '../../source/look-up.ts';
-import { failed, ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
+import { type DiagnosticContext, failed, ok, unknown, type Verdict, wrong } from './diagnostic.ts';
 
 /** Judged by the last answer of the server, which carries its time. */
-export function clock({ remembered, world }: Patient): Verdict {
-  if (remembered instanceof LivepatchError || remembered.lastGoodCheck === undefined) {
+export function clock({ state, context }: DiagnosticContext): Verdict {
+  if (state instanceof LivepatchError || state.lastGoodCheck === undefined) {
     return unknown('no answer of the server to compare it with yet');
   }
-  const { at, issuedAt } = remembered.lastGoodCheck;
+  const { at, issuedAt } = state.lastGoodCheck;
   const next = "Set it: 'sudo timedatectl set-ntp true'.";
-  if (world.now().getTime() < Date.parse(at)) return wrong(`it is set before the last check, ${at}`, next);
+  if (context.now().getTime() < Date.parse(at)) return wrong(`it is set before the last check, ${at}`, next);
   const skew = Math.abs(Date.parse(at) - Date.parse(issuedAt));
   if (skew <= LIMITS.network.clockSkew) return ok("it agrees with the server's");
   return wrong(`it was ${Math.round(skew / 60_000)} minutes apart from the server's`, next);
 }
 
-export async function dns({ config }: Patient): Promise<Verdict> {
+export async function dns({ config }: DiagnosticContext): Promise<Verdict> {
   if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
   const { hostname } = proxyOf(config) ?? config.remoteServer;
   const addresses = await lookUp(hostname);
@@ -27,7 +27,7 @@ export async function dns({ config }: Patient): Promise<Verdict> {
   );
 }
 
-export function proxy({ config, server: answer }: Patient): Verdict {
+export function proxy({ config, server: answer }: DiagnosticContext): Verdict {
   if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
   const used = proxyOf(config);
   if (used === undefined) return ok('none is used');
@@ -39,7 +39,7 @@ export function proxy({ config, server: answer }: Patient): Verdict {
   );
 }
 
-export function tls({ config, server: answer }: Patient): Verdict {
+export function tls({ config, server: answer }: DiagnosticContext): Verdict {
   if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
   if (config.remoteServer.protocol !== 'https:') {
     return wrong('the server is asked over plain http', "Set 'remote-server' to an https address.");
@@ -57,7 +57,7 @@ function isAboutCertificates({ cause }: LivepatchError): boolean {
   return cause instanceof Error && 'code' in cause && /CERT|ISSUER|SIGNATURE/.test(String(cause.code));
 }
 
-export function server({ config, server: answer }: Patient): Verdict {
+export function server({ config, server: answer }: DiagnosticContext): Verdict {
   if (config instanceof LivepatchError || answer === 'not asked')
     return unknown('the configuration cannot be read');
   if (answer === 'answered') return ok(`${config.remoteServer.origin} answers`);

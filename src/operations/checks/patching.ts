@@ -1,29 +1,29 @@
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { HoldReason } from '../../types.ts';
-import { attempt, failed, ok, type Patient, unknown, type Verdict, wrong } from './diagnostic.ts';
+import { attempt, type DiagnosticContext, failed, ok, unknown, type Verdict, wrong } from './diagnostic.ts';
 
-export function token({ host, remembered, world }: Patient): Verdict {
-  if (!world.store.token.exists()) {
+export function token({ host, state, context }: DiagnosticContext): Verdict {
+  if (!context.store.token.exists()) {
     return wrong('the machine is not enabled', "Run 'sudo canonical-livepatch enable' with a token.");
   }
   if (!host.isRoot) return unknown('there is one, and only root may read it');
-  const token = attempt(() => world.store.token.read());
+  const token = attempt(() => context.store.token.read());
   if (token instanceof LivepatchError) return failed(token, 'Disable and enable again.');
-  const refused = remembered instanceof LivepatchError ? undefined : remembered.lastCheck?.error;
+  const refused = state instanceof LivepatchError ? undefined : state.lastCheck?.error;
   if (refused?.includes('Invalid Machine Token')) {
     return wrong('the server does not know it', "Run 'sudo canonical-livepatch disable', then enable again.");
   }
   return ok('there is one');
 }
 
-export function lastCheck({ remembered, world }: Patient): Verdict {
-  if (remembered instanceof LivepatchError) return failed(remembered, 'Move the record away.');
-  const { lastCheck, lastGoodCheck } = remembered;
+export function lastCheck({ state, context }: DiagnosticContext): Verdict {
+  if (state instanceof LivepatchError) return failed(state, 'Move the record away.');
+  const { lastCheck, lastGoodCheck } = state;
   const next = "Run 'sudo canonical-livepatch refresh'.";
   if (lastCheck?.error !== undefined) return wrong(lastCheck.error, next);
   if (lastGoodCheck === undefined) return unknown('there was none yet');
-  const age = world.now().getTime() - Date.parse(lastGoodCheck.at);
+  const age = context.now().getTime() - Date.parse(lastGoodCheck.at);
   return age > LIMITS.report.goodCheckAge
     ? wrong(`the last one was on ${lastGoodCheck.at}, which is too long ago`, next)
     : ok(`it succeeded, on ${lastGoodCheck.at}`);
@@ -38,9 +38,9 @@ const LET_GO: Partial<Record<HoldReason, string>> = {
   mode: "Take it away there, then run 'sudo canonical-livepatch refresh'.",
 };
 
-export function patch({ remembered }: Patient): Verdict {
-  if (remembered instanceof LivepatchError) return unknown('the record cannot be read');
-  const { failure, held } = remembered;
+export function patch({ state }: DiagnosticContext): Verdict {
+  if (state instanceof LivepatchError) return unknown('the record cannot be read');
+  const { failure, held } = state;
   if (failure !== undefined) {
     return wrong(
       `patch ${failure.version}: ${failure.message}`,
@@ -52,7 +52,7 @@ export function patch({ remembered }: Patient): Verdict {
   return next === undefined ? ok(held.message) : wrong(held.message, next);
 }
 
-export function timer({ config, host }: Patient): Verdict {
+export function timer({ config, host }: DiagnosticContext): Verdict {
   if (!(config instanceof LivepatchError) && config.checkInterval === undefined) {
     return wrong(
       'automatic checks are off',

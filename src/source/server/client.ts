@@ -2,8 +2,11 @@ import * as v from 'valibot';
 import { Time } from '../../schemas.ts';
 import { Secret } from '../../secret.ts';
 import type { Answer, Config, Machine, Offer, Ping, Support } from '../../types.ts';
-import { type CvesFetched, fetchCves } from './cves.ts';
 import { download } from '../download.ts';
+import { NETWORK_DEPS, type NetworkDeps } from '../network-deps.ts';
+import { withRetry } from '../retry.ts';
+import { type Transport, type TransportConfig, transport } from '../transport.ts';
+import { type CvesFetched, fetchCves } from './cves.ts';
 import { ask, badAnswer, exchange, type Request } from './exchange.ts';
 import {
   type CheckIn,
@@ -16,9 +19,6 @@ import {
   SERIAL_HEADER,
   SupportedAnswer,
 } from './messages.ts';
-import { persistently } from '../retry.ts';
-import { SURROUNDINGS, type Surroundings } from '../network-deps.ts';
-import { type Transport, type TransportConfig, transport } from '../transport.ts';
 
 /**
  * The Livepatch server, seen from here. Every method throws LivepatchError `network` when it cannot be reached,
@@ -47,12 +47,12 @@ type ServerConfig = TransportConfig & Pick<Config, 'remoteServer' | 'tlsPatchDow
 export function livepatchServer(
   config: ServerConfig,
   clientVersion: string,
-  changed: Partial<Surroundings> = {},
+  changed: Partial<NetworkDeps> = {},
 ): Server {
-  const surroundings = { ...SURROUNDINGS, ...changed };
-  const carrier = transport(config, `canonical-livepatch/${clientVersion}`, surroundings);
+  const deps = { ...NETWORK_DEPS, ...changed };
+  const carrier = transport(config, `canonical-livepatch/${clientVersion}`, deps);
   const client = (id: string, rest = '') => at(config.remoteServer, `v1/client/${id}${rest}`);
-  const { answerTime, cvesTime, pingTime } = surroundings.limits;
+  const { answerTime, cvesTime, pingTime } = deps.limits;
   const timeLimit = config.dialTimeout + answerTime;
 
   return {
@@ -72,9 +72,7 @@ export function livepatchServer(
     async checkIn(body, token) {
       const url = client(body.machineId, '/updates');
       const request: Request = { method: 'POST', url, token, body, timeLimit };
-      const { answer, headers } = await persistently(surroundings, () =>
-        ask(carrier, request, CheckInAnswer),
-      );
+      const { answer, headers } = await withRetry(deps, () => ask(carrier, request, CheckInAnswer));
       if (answer === undefined) return unchanged(request, headers);
       const { serial, issuedAt, ...advice } = answer;
       return { serial, issuedAt, advice };
@@ -107,7 +105,7 @@ async function required<T>(
   request: Request,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<T> {
-  const { answer } = await persistently(carrier.surroundings, () => ask(carrier, request, schema));
+  const { answer } = await withRetry(carrier.deps, () => ask(carrier, request, schema));
   if (answer === undefined) throw badAnswer(request, 'it is empty');
   return answer;
 }

@@ -4,9 +4,9 @@ import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Secret } from '../../secret.ts';
-import { ErrorAnswer } from './messages.ts';
 import type { Refused } from '../retry.ts';
 import type { Transport } from '../transport.ts';
+import { ErrorAnswer } from './messages.ts';
 
 export interface Request {
   method: 'GET' | 'POST' | 'DELETE';
@@ -79,7 +79,7 @@ export async function exchange(
   expected: number[],
 ): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
   const { status, headers, body } = await send(transport, request);
-  const text = await readBounded(request, body, transport.surroundings.limits.answerBytes);
+  const text = await readBounded(request, body, transport.deps.limits.answerBytes);
   if (!expected.includes(status)) throw refusal(request, { status, headers }, text);
   const { 'content-encoding': encoding = 'identity' } = headers;
   if (encoding !== 'identity' && text !== '')

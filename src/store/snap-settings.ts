@@ -1,7 +1,7 @@
 import { LivepatchError } from '../errors.ts';
-import { inSnap, snapctl } from './snapctl.ts';
-import { CONFIG_KEYS } from '../store/config-keys.ts';
-import { readIfThere, writeAtomic } from '../store/files.ts';
+import { inSnap, snapctl } from '../snapd/snapctl.ts';
+import { CONFIG_KEYS } from './config-keys.ts';
+import { readIfThere, writeAtomic } from './files.ts';
 
 /** The configuration as `snap get` and `snap set` see it: a second face of the configuration file. */
 export interface SnapSettings {

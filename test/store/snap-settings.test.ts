@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { snapSettings } from '../../src/snapd/settings.ts';
+import { snapSettings } from '../../src/store/snap-settings.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
 /** snapd as snapctl shows it: a JSON value by key, and every `set` that it was told. */
