@@ -65,8 +65,10 @@ export const LIMITS = {
     /** The kernel's MODULE_NAME_LEN is 64 - sizeof(long), one of them the NUL. */
     moduleNameLength: 55,
     fixes: 1000,
-    /** Entries of each list of what a server has taken back. */
-    blocklist: 1000,
+    /** Entries of each list of what a source has withdrawn or revoked. */
+    withdrawn: 1000,
+    /** Patches that a source may name for one kernel: some years of one a fortnight. */
+    candidates: 100,
   },
   kernel: {
     /** kpatch waits 15 s, then 60 s more after the stragglers were signalled; the kernel signals every 15 s. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { type ErrorCode, EXIT_STATUS } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import type { Advice, CveData, PatchState, Ping, Support } from './types.ts';
+import type { Advice, Candidate, CveData, Patch, PatchState, Ping, Support } from './types.ts';
 
 /**
  * The schemas of the nouns in types.ts, for wherever they are read: from the network, from a patch file, from disk.
@@ -24,11 +24,23 @@ export const Time = v.pipe(
   v.check((value) => !Number.isNaN(Date.parse(value)), 'not a time'),
 );
 const PlainDate = v.pipe(text(10), v.isoDate());
-/** `121.4`: what a person reads and what notices name; compared number by number. */
-export const Version = v.pipe(text(20), v.regex(/^\d{1,6}(\.\d{1,6}){0,2}$/, 'not a patch version'));
+/**
+ * `121.4`: what a person reads and what notices name; compared number by number. One spelling a version: with `121.4.0`
+ * or `0121.4` beside it, what is known by its version could come back under another.
+ */
+export const Version = v.pipe(
+  text(20),
+  v.regex(/^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$/, 'not a patch version'),
+);
 export const ArchitectureName = v.picklist(['amd64', 'arm64', 's390x']);
 /** `6.8.0-1047.50-aws`, `6.1.0-56-amd64`: it pollUntil part of a file name, so it cannot hold a slash. */
 export const KernelVersion = v.pipe(text(64), v.regex(/^[0-9][0-9A-Za-z.+~_-]*$/, 'not a kernel version'));
+
+/** What the kernel and tools take as a module's name, short enough for the kernel's own field. */
+export const ModuleName = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^[A-Za-z0-9_]{1,${LIMITS.patch.moduleNameLength}}$`), 'not a module name'),
+);
 
 export const FixList = v.pipe(
   v.array(
@@ -61,31 +73,51 @@ export const PatchStateName = v.picklist([
   'unknown',
 ] satisfies PatchState[]);
 
-/** What a server says may be applied: not yet fetched. */
-const OfferSchema = v.object({
+/** What a source says may be applied: not yet fetched. */
+export const CandidateSchema = v.object({
   version: Version,
-  url: v.pipe(text(2048), v.minLength(1)),
-  sha256: hex(64),
-  size: v.pipe(count, v.minValue(1), v.maxValue(LIMITS.patch.archiveBytes)),
+  digest: hex(128),
+  module: ModuleName,
+  cumulative: v.boolean(),
   releasedAt: Time,
   fixes: FixList,
-});
+  sha256: hex(64),
+  size: v.pipe(count, v.minValue(1), v.maxValue(LIMITS.patch.archiveBytes)),
+  phase: v.optional(v.pipe(count, v.maxValue(100))),
+}) satisfies v.GenericSchema<unknown, Candidate>;
 
-const BlocklistSchema = v.object({
-  patches: v.optional(v.pipe(v.array(Version), v.maxLength(LIMITS.patch.blocklist))),
-  modules: v.optional(v.pipe(v.array(hex(128)), v.maxLength(LIMITS.patch.blocklist))),
-  certificates: v.optional(v.pipe(v.array(hex(64)), v.maxLength(LIMITS.patch.blocklist))),
-});
+export const WithdrawnSchema = v.pipe(
+  v.array(v.object({ version: Version, digest: hex(128) })),
+  v.maxLength(LIMITS.patch.withdrawn),
+);
+export const RevokedKeysSchema = v.pipe(v.array(hex(64)), v.maxLength(LIMITS.patch.withdrawn));
 
-/** What a server advises; also how the record keeps it. */
+/** What a source advises; also how the state keeps it. */
 export const AdviceSchema = v.object({
+  kernel: KernelVersion,
   support: SupportName,
   upgradeRequiredDate: v.optional(PlainDate),
   tier: text(64),
-  offer: v.optional(OfferSchema),
-  blocklist: v.optional(BlocklistSchema),
+  candidates: v.pipe(v.array(CandidateSchema), v.maxLength(LIMITS.patch.candidates)),
+  withdrawn: WithdrawnSchema,
+  revokedKeys: RevokedKeysSchema,
   cves: v.optional(hex(64)),
+  tag: v.optional(text(64)),
 }) satisfies v.GenericSchema<unknown, Advice>;
+
+/** A proven patch, as the state keeps it. */
+export const PatchSchema = v.object({
+  kernel: KernelVersion,
+  version: Version,
+  digest: hex(128),
+  module: ModuleName,
+  buildId: v.optional(text(256)),
+  cumulative: v.boolean(),
+  releasedAt: Time,
+  fixes: FixList,
+  sha256: hex(64),
+  byHand: v.optional(v.boolean()),
+}) satisfies v.GenericSchema<unknown, Patch>;
 
 /** What a server knows of newer kernel packages. */
 export const CveDataSchema = v.object({

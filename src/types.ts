@@ -49,6 +49,21 @@ export interface LivePatch {
   name: string;
   enabled: boolean;
   inTransition: boolean;
+  /** Whether it replaces all others, as the kernel says it (since 6.11). */
+  cumulative?: boolean | undefined;
+}
+
+/** What the kernel holds at one moment. */
+export interface KernelState {
+  /** Undefined when this kernel cannot be live-patched at all. */
+  livePatches: LivePatch[] | undefined;
+  loaded: LoadedModule[];
+}
+
+export interface LoadedModule {
+  name: string;
+  /** The build id note that the kernel shows of it, lower-case hex: its name may be that of another version's code. */
+  buildId?: string | undefined;
 }
 
 /** A vulnerability that a patch deals with. */
@@ -62,50 +77,113 @@ export interface Fix {
   patched: boolean;
 }
 
-/** A patch file the server holds ready for this machine: declared, not yet fetched, so not yet believed. */
-export interface Offer {
-  /** `121.4` */
+/**
+ * Which patch it is: kernel, version and the SHA-512 of the module's signed part, as its signed metadata says. Nothing
+ * that somebody else may write identifies a patch.
+ */
+export interface PatchId {
+  /** As `Machine.kernel`. */
+  kernel: string;
+  /** Canonical: `121.4`, never `121.4.0` or `0121.4`. */
   version: string;
-  /** Absolute, or relative to the server. */
-  url: string;
-  /** Lower-case hex. */
-  sha256: string;
-  size: number;
+  /** SHA-512 over the signed part of the module, lower-case hex. */
+  digest: string;
+}
+
+/**
+ * A patch that a source names for this kernel: not fetched, so not believed. The signed metadata of its file has to
+ * agree with every field.
+ */
+export interface Candidate {
+  version: string;
+  digest: string;
+  /** The module's name, as the kernel will list it. */
+  module: string;
+  /** Replaces every patch before it; otherwise it is stacked on them. */
+  cumulative: boolean;
   releasedAt: string;
   fixes: Fix[];
+  /** SHA-256 of the patch file, lower-case hex, and its size. */
+  sha256: string;
+  size: number;
+  /** Per cent of machines that are to have it already; absent is all of them. */
+  phase?: number | undefined;
 }
 
-/** What the server has taken back. It holds for what is on disk and due at boot, too. */
-export interface Blocklist {
-  /** Versions of patches for this machine's kernel. */
-  patches?: string[] | undefined;
-  /** SHA-512 over the signed part of modules, lower-case hex. */
-  modules?: string[] | undefined;
-  /** SHA-256 of signing certificates, lower-case hex. */
-  certificates?: string[] | undefined;
+/** A patch whose file has been proven, as plain data: what is remembered of it. */
+export interface Patch extends PatchId {
+  module: string;
+  /** The build id note of its module, where the linker wrote one; the kernel shows it of what is loaded. */
+  buildId?: string | undefined;
+  cumulative: boolean;
+  releasedAt: string;
+  fixes: Fix[];
+  /** Names its file on disk. */
+  sha256: string;
+  /** Given by an administrator (`apply FILE`), and not by a source. */
+  byHand?: boolean | undefined;
 }
 
-/** What the server advises for this machine. */
+/** A patch that was put into a kernel. */
+export interface AppliedPatch extends Patch {
+  bootId: string;
+  appliedAt: string;
+  /** From the insertion to the end of the transition, by the monotonic clock. */
+  transitionSeconds?: number | undefined;
+  /** The kernel found a bug in it; it is not applied again. */
+  bug?: boolean | undefined;
+}
+
+/**
+ * An insertion that has not settled. It is on disk before the kernel is touched and cleared when the patch was watched
+ * to the end, so one of another boot means that the machine went down in between.
+ */
+export interface PendingInsertion {
+  patch: Patch;
+  /** The boot that the insertion was tried in. */
+  bootId: string;
+  at: string;
+  /** 1 for the first try, 2 for the one more after a crash. */
+  attempt: number;
+  /** What the kernel said when it found a bug. */
+  trace?: string[] | undefined;
+  /** The try that the machine went down with, which this one repeats. Kept when this one comes to nothing else. */
+  earlier?: { bootId: string; at: string; attempt: number } | undefined;
+}
+
+/** What a source says of this machine's kernel. */
 export interface Advice {
+  /** The kernel that all of this is about. */
+  kernel: string;
   support: Support;
   /** Plain date `2027-03-19`, when known. */
   upgradeRequiredDate?: string | undefined;
   tier: string;
-  /** Absent when there is nothing to apply. */
-  offer?: Offer | undefined;
-  blocklist?: Blocklist | undefined;
-  /** The digest of the CVE data for this kernel; absent when the server has none. */
+  /** Every patch that this machine may have, newest first. */
+  candidates: Candidate[];
+  /** Patches that are not to be applied any more, by whoever holds them. */
+  withdrawn: WithdrawnPatch[];
+  /** SHA-256 of the public keys (DER, SubjectPublicKeyInfo) that no longer sign for anything, lower-case hex. */
+  revokedKeys: string[];
+  /** The digest of the CVE data for this kernel; absent when there is none. */
   cves?: string | undefined;
+  /** The server's own name for this very advice; sent back so that it can answer "as before". */
+  tag?: string | undefined;
 }
 
-/** One answer to a check-in. The number and the time betray a replayed answer; no advice means "as before". */
+export interface WithdrawnPatch {
+  version: string;
+  digest: string;
+}
+
+/** One answer to a check-in; `unchanged` confirms the advice that is remembered. */
 export interface Answer {
-  serial: number;
-  issuedAt: string;
-  advice?: Advice | undefined;
+  /** The source's clock, where it tells it. */
+  issuedAt?: string | undefined;
+  advice: Advice | 'unchanged';
 }
 
-/** `metadata.json` of a patch file. */
+/** `metadata.json` of a patch file, whose detached signature is beside it. */
 export interface Metadata {
   /** The kernel it is built for, as `Machine.kernel` names it. */
   kernel: string;
@@ -113,8 +191,11 @@ export interface Metadata {
   version: string;
   /** The module's name, as the kernel will list it. */
   module: string;
-  /** The module's file name inside the archive. */
-  file: string;
+  /** SHA-512 over the signed part of the module, lower-case hex. */
+  digest: string;
+  /** The module's, whole. */
+  vermagic: string;
+  cumulative: boolean;
   releasedAt: string;
   fixes: Fix[];
 }
@@ -126,6 +207,8 @@ export interface TrustAnchor {
   subject: string;
   /** SHA-256 of the certificate, lower-case hex. */
   fingerprint: string;
+  /** SHA-256 of its public key (DER, SubjectPublicKeyInfo), lower-case hex: revocation goes by this. */
+  keyId: string;
   notAfter: string;
   /** DER of the issuer's Name, the serial number's content octets, and the subject key identifier. */
   issuer: Uint8Array;
@@ -135,23 +218,22 @@ export interface TrustAnchor {
   publicKey: KeyObject;
 }
 
-/** A patch whose every check has passed. Only patch/ makes one, and only this is ever handed to the kernel. */
-export interface Patch {
+/** A patch file whose every check has passed. Only patch/ makes one, and only this is ever handed to the kernel. */
+export interface ProvenFile {
   metadata: Metadata;
   /** The signed module, byte for byte as it was verified. */
   module: Uint8Array;
-  /** The identity of the code as the kernel shows it of what is loaded; see kernel.ts. */
+  /** The build id note of the module, where the linker wrote one. */
   buildId: string | undefined;
-  /** SHA-512 over the signed part, lower-case hex: the identity of the code. */
-  digest: string;
   signer: TrustAnchor;
 }
 
 /** Why a patch is held back. */
 export type HoldReason =
-  | 'blocklisted'
+  | 'withdrawn'
   | 'cutoff-date'
   | 'patch-delay'
+  | 'phase'
   | 'rollback'
   | 'reverted'
   | 'crashed'
@@ -159,7 +241,7 @@ export type HoldReason =
   | 'not-yet'
   | 'mode';
 
-/** A patch that is due by its version but held back, and what is missed because of it. */
+/** A patch that is held back, and what is missed because of it. */
 export interface Hold {
   version: string;
   why: HoldReason;
@@ -167,27 +249,7 @@ export interface Hold {
   message: string;
   /** Names of the vulnerabilities that stay open. */
   missed: string[];
-}
-
-/** What was decided about a patch, and why. */
-export type Decision =
-  /** `attempt` is 2 when it is tried once more after the machine went down at the first. */
-  | { action: 'apply'; attempt: number }
-  | { action: 'keep'; why: 'nothing-offered' | 'already-applied' | 'mode' | 'not-enabled' | 'not-due' }
-  | { action: 'hold'; hold: Hold };
-
-/** The lock of an insertion that has not settled yet; see policy/crash-guard.ts. */
-export interface PendingInsertion {
-  module: string;
-  version: string;
-  kernel: string;
-  /** The boot that the insertion was tried in. */
-  bootId: string;
-  at: string;
-  /** 1 for the first try, 2 for the one more. */
-  attempt: number;
-  /** What the kernel said when it found a bug. */
-  trace?: string[] | undefined;
+  releasedAt: string;
 }
 
 export type ModeName = 'normal' | 'no-apply' | 'no-refresh' | 'stop';
@@ -199,39 +261,25 @@ export interface Mode {
   sources: string[];
 }
 
-/** The patch that was last put into the kernel, enough to find it again there and on disk. */
-export interface AppliedPatch {
-  version: string;
-  module: string;
-  /** The kernel it was applied to. */
-  kernel: string;
-  /** Names its payload on disk. */
-  sha256: string;
-  buildId?: string | undefined;
-  releasedAt: string;
-  fixes: Fix[];
-  appliedAt: string;
-  /** From the insertion to the end of the transition. */
-  transitionSeconds?: number | undefined;
-  bootId: string;
-  /** The kernel found a bug in it; it is not applied again. */
-  bug?: boolean | undefined;
-}
-
-/** What is state between runs. Holds no secret. */
+/** What is remembered between runs. Holds no secret, no address and no machine id: everybody may read it. */
 export interface State {
   /** The last check-in, good or not. */
   lastCheck?: { at: string; error?: string | undefined } | undefined;
-  /** The last answer that was accepted, and the kernel it was about. */
-  lastGoodCheck?: { at: string; serial: number; issuedAt: string; kernel?: string | undefined } | undefined;
+  /** The last answer that was accepted. */
+  lastGoodCheck?: { at: string; issuedAt?: string | undefined } | undefined;
   advice?: Advice | undefined;
   /** What of the configuration should be known to whoever runs the machine, as of the last check-in. */
-  warnings?: string[] | undefined;
-  patch?: AppliedPatch | undefined;
-  /** The version that an administrator took out of the kernel, not to come back by itself. */
-  reverted?: string | undefined;
-  /** The patch that is due and held back, since the last decision. */
-  held?: Hold | undefined;
+  warnings: string[];
+  /** What is to be in the kernel, oldest first: one cumulative patch, or a stack. All of them are for one kernel. */
+  applied: AppliedPatch[];
+  /** Replaced by a newer one in this boot, their modules not yet unloaded. */
+  replaced: AppliedPatch[];
+  /** Made room for another patch whose module has the same name; put back when that one fails. */
+  displaced?: AppliedPatch | undefined;
+  /** What an administrator took out of the kernel, not to come back by itself; oldest first. */
+  reverted: Patch[];
+  /** What is due and held back, newest first, as of the last decision. */
+  held: Hold[];
   /** Why the last patch that was due is not in the kernel. Gone with the next success. */
   failure?: { at: string; version: string; code: string; message: string } | undefined;
 }
@@ -327,8 +375,8 @@ export interface LivepatchEvent {
   what: EventName;
   /** Of the patch that this is about. */
   version?: string | undefined;
-  /** Version of the patch that stood in the kernel before. */
-  replaced?: string | undefined;
+  /** Versions of the patches that this one replaced. */
+  replaced?: string[] | undefined;
   /** The reason as a name: of errors.ts, or a HoldReason. */
   why?: string | undefined;
   /** The reason for a person. */

@@ -1,5 +1,5 @@
 import { requirePlugs } from '../snapd/plugs.ts';
-import type { LivePatch, Machine, Mode } from '../types.ts';
+import type { KernelState, Machine, Mode } from '../types.ts';
 import { type Host, readHost } from './host.ts';
 import { installedKernels } from './installed.ts';
 import {
@@ -16,6 +16,15 @@ import { readMode } from './mode.ts';
 import { insertModule, livePatchModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
+/** What the kernel says from a moment on. */
+export interface FaultWatch extends Disposable {
+  /**
+   * The report of a fault, since the watch began, that points at this module or at a function that it replaces.
+   * @returns undefined when there is none, or the log may not be read.
+   */
+  faultOf(module: string): string[] | undefined;
+}
+
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
   /** In a snap, checks that it may do what the rest of this needs. @throws LivepatchError `no-permission` */
@@ -30,21 +39,15 @@ export interface Kernel {
   host(): Promise<Host>;
   /** The kernels on disk, by release; never throws. */
   installed(): string[];
-  /** @returns undefined when this kernel cannot be live-patched at all. */
-  livePatches(): LivePatch[] | undefined;
-  /** Whether a module is loaded, live patch or not. */
-  isLoaded(name: string): boolean;
   /**
-   * The build id note of a loaded module, lower-case hex: its name may be that of another version's code.
-   * @returns undefined when there is no such module, or no note.
+   * One look at the kernel: its live patches, and which of the modules that carry their names, or one of these, are
+   * loaded. Never throws.
    */
-  buildId(name: string): string | undefined;
+  look(names: readonly string[]): KernelState;
   /** The names of all loaded modules that are live patches, those among them that patch nothing any more. */
   modules(): string[];
-  /** The functions that a live patch replaces; empty when there is no such patch. */
-  replacedFunctions(name: string): string[];
-  /** Opens the kernel log at its end. */
-  openLog(): Promise<KernelLog>;
+  /** Listens to what the kernel says from now on. */
+  watchFaults(): Promise<FaultWatch>;
   /**
    * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `waitForTransition`.
    * @throws LivepatchError `no-permission` when it could not be taken out again, `kernel-refused`

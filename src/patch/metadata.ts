@@ -1,17 +1,11 @@
 import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { ArchitectureName, FixList, KernelVersion, Time, Version } from '../schemas.ts';
+import { ArchitectureName, FixList, KernelVersion, ModuleName, Time, Version } from '../schemas.ts';
 import type { Metadata } from '../types.ts';
 
 /** The version of `metadata.json`. Another is refused, never guessed at. */
 const SCHEMA = 1;
-
-/** What the kernel and tools take as a module's name, short enough for the kernel's own field. */
-const ModuleName = v.pipe(
-  v.string(),
-  v.regex(new RegExp(`^[A-Za-z0-9_]{1,${LIMITS.patch.moduleNameLength}}$`), 'not a module name'),
-);
 
 const MetadataSchema = v.object({
   schema: v.literal(SCHEMA),

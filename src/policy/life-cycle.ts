@@ -70,7 +70,7 @@ export function sameCode(one: string | undefined, other: string | undefined): bo
 
 /**
  * Whether two modules belong to one series: the field names a patch after its kernel and its major version,
- * `lkp_Ubuntu_6_8_0_1047_50_aws_121`, so that ours are known even when nothing is state.
+ * `lkp_Ubuntu_6_8_0_1047_50_aws_121`, so that ours are known even when nothing is remembered.
  */
 export function sameSeries(one: string, other: string): boolean {
   const series = (name: string) => name.replace(/_\d+$/, '');

@@ -55,7 +55,7 @@ export interface StatusDocument {
   others: string[];
   /** What of the configuration should be known. */
   warnings: string[];
-  /** Why nothing is state, when the record cannot be understood. */
+  /** Why nothing is remembered, when the state file cannot be understood. */
   stateError: string | undefined;
   support: Support;
   upgradeRequiredDate: string | undefined;

@@ -1,7 +1,7 @@
 import type { LivePatch, Machine, PatchState, State } from '../types.ts';
 
 /**
- * How far patching got on the running kernel. What the kernel says goes before what is state, and `applied`
+ * How far patching got on the running kernel. What the kernel says goes before what is remembered, and `applied`
  * and `nothing-to-apply` are said only when they are true: others decide on them that a reboot can wait.
  */
 export function patchStateOf(

@@ -22,7 +22,7 @@ const EventSchema = v.object({
   at: Time,
   what: v.picklist(Object.keys(SINKS) as EventName[]),
   version: v.optional(v.string()),
-  replaced: v.optional(v.string()),
+  replaced: v.optional(v.array(v.string())),
   why: v.optional(v.string()),
   message: v.optional(v.string()),
   keys: v.optional(v.array(v.string())),

@@ -13,15 +13,15 @@ export interface StoreHealth {
 }
 
 export function storeHealth(paths: Paths): StoreHealth {
-  const { config, cves, history, machineToken, pings, published, securityLog, state } = paths;
-  const secret = [config, machineToken, state, pings, history, securityLog];
+  const { config, cves, history, machineToken, pings, securityLog, state } = paths;
+  const secret = [config, machineToken, pings, history, securityLog];
   const closed = [paths.patches, paths.locks, dirname(history), dirname(securityLog)];
   return {
     freeBytes: freeBytes(paths.common),
     neededBytes: LIMITS.store.freeBytes,
     exposed: [
       ...secret.flatMap((path) => exposed(path, 0o600)),
-      ...[cves, published].flatMap((path) => exposed(path, 0o644)),
+      ...[cves, state].flatMap((path) => exposed(path, 0o644)),
       ...closed.flatMap((path) => exposed(path, 0o700)),
       // These two are searchable, for the published status and for the token's existence; but ours to change.
       ...[paths.common, paths.data].flatMap((path) => exposed(path, 0o755)),

@@ -13,7 +13,6 @@ export interface Paths {
   locks: string;
   runLock: string;
   state: string;
-  published: string;
   cves: string;
   pings: string;
   history: string;
@@ -43,7 +42,6 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     locks: join(common, 'locks'),
     runLock: join(common, 'run-lock'),
     state: join(data, 'state.json'),
-    published: join(data, 'status.json'),
     cves: join(data, 'cves.json'),
     pings: join(data, 'pings.json'),
     history: join(data, 'history', 'events.log'),

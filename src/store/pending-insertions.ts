@@ -1,43 +1,43 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { KernelVersion, Time, text, Version } from '../schemas.ts';
+import { PatchSchema, Time, text } from '../schemas.ts';
 import type { PendingInsertion } from '../types.ts';
 import { ensureDirectory, isMissing, readIfThere, remove, storageError, writeAtomic } from './files.ts';
 
-const LockSchema = v.object({
-  module: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_]{1,55}$/)),
-  version: Version,
-  kernel: KernelVersion,
+const attempt = v.pipe(v.number(), v.integer(), v.minValue(1));
+const PendingSchema = v.object({
+  patch: PatchSchema,
   bootId: text(64),
   at: Time,
-  attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  attempt,
   trace: v.optional(v.array(v.string())),
+  earlier: v.optional(v.object({ bootId: text(64), at: Time, attempt })),
 });
 
 /**
- * The locks of insertions that have not settled, `locks/<module>_<version>`. Other programs look for them, and an
+ * The insertions that have not settled, `locks/<module>_<version>`. Other programs look for these files, and an
  * administrator may remove one to have the patch tried again.
  */
 export interface PendingInsertions {
-  read(module: string, version: string): PendingInsertion | undefined;
-  /** On disk, fsynced, when this returns: what comes next may end the machine. */
-  write(lock: PendingInsertion): void;
-  clear(module: string, version: string): void;
+  /** @throws LivepatchError `storage` */
   all(): PendingInsertion[];
-  pathOf(module: string, version: string): string;
+  /** On disk, fsynced, when this returns: what comes next may end the machine. @throws LivepatchError `storage` */
+  write(pending: PendingInsertion): void;
+  /** @throws LivepatchError `storage` */
+  clear(pending: PendingInsertion): void;
+  pathOf(pending: PendingInsertion): string;
 }
 
 export function pendingInsertions(directory: string): PendingInsertions {
-  const pathOf = (module: string, version: string) => join(directory, `${module}_${version}`);
+  const pathOf = ({ patch }: PendingInsertion) => join(directory, `${patch.module}_${patch.version}`);
   return {
     pathOf,
-    read: (module, version) => parse(pathOf(module, version), module, version),
-    write(lock) {
+    write(pending) {
       ensureDirectory(directory, 0o700);
-      writeAtomic(pathOf(lock.module, lock.version), `${JSON.stringify(lock)}\n`);
+      writeAtomic(pathOf(pending), `${JSON.stringify(pending)}\n`);
     },
-    clear: (module, version) => remove(pathOf(module, version)),
+    clear: (pending) => remove(pathOf(pending)),
     all() {
       try {
         return readdirSync(directory).flatMap((name) => {
@@ -53,13 +53,20 @@ export function pendingInsertions(directory: string): PendingInsertions {
   };
 }
 
-/** A lock that cannot be understood still locks, as one of no known kernel and boot: its being there is the message. */
+/** A file that cannot be understood still locks its version, on every kernel: that it is there is the message. */
 function parse(path: string, module: string, version: string): PendingInsertion | undefined {
   const content = readIfThere(path);
   if (content === undefined) return undefined;
   try {
-    return v.parse(LockSchema, JSON.parse(content));
+    return v.parse(PendingSchema, JSON.parse(content));
   } catch {
-    return { module, version, kernel: '', bootId: '', at: new Date(0).toISOString(), attempt: 1 };
+    return unknownInsertion(module, version);
   }
+}
+
+const DAWN = new Date(0).toISOString();
+
+function unknownInsertion(module: string, version: string): PendingInsertion {
+  const unknown = { kernel: '', digest: '', cumulative: true, releasedAt: DAWN, fixes: [], sha256: '' };
+  return { patch: { ...unknown, module, version }, bootId: '', at: DAWN, attempt: 1 };
 }

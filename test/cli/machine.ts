@@ -37,7 +37,7 @@ export interface Machine {
 
 export const TOKEN = '0badc0de0badc0de0badc0de0badc0de';
 
-/** A machine's directories, and the built command run on them. Not enabled, unless something is state. */
+/** A machine's directories, and the built command run on them. not enabled, unless something is remembered. */
 export async function machine(state?: State): Promise<Machine> {
   const snap = temporaryDirectory();
   // mkdtemp makes it for us alone; a snap's directories are for anybody to search.

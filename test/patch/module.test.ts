@@ -82,7 +82,7 @@ describe('readModule', () => {
     ['amd64 in big-endian', makeModule({ bigEndian: true }), /not known/],
     ['a section table beyond the file', patched(40, 0xff, 0xff, 0xff), /outside the file/],
     ['a section table 4 GiB on', Buffer.concat([patched(44, 1), Buffer.alloc(1)]), /outside the file/],
-    ['a section table at the end of the context', patched(40, ...Array(8).fill(0xff)), /outside the file/],
+    ['a section table at the end of the world', patched(40, ...Array(8).fill(0xff)), /outside the file/],
     ['no sections', patched(60, 0, 0), /section table/],
     ['too many sections', patched(60, 0x00, 0xff), /section table/],
     ['more sections than fit', patched(60, 0xff, 0x00), /outside the file/],

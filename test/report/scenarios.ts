@@ -3,7 +3,7 @@ import type { Secret } from '../../src/secret.ts';
 import type { Advice, AppliedPatch, KeptCves, Offer, State } from '../../src/types.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 
-/** Every state that a machine can be in, as it would be state, by the name of its golden file. */
+/** Every state that a machine can be in, as it would be remembered, by the name of its golden file. */
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 

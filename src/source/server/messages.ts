@@ -1,7 +1,9 @@
 import * as v from 'valibot';
+import { LIMITS } from '../../limits.ts';
 import {
   AdviceSchema,
   ArchitectureName,
+  CandidateSchema,
   CveDataSchema,
   count,
   hex,
@@ -22,7 +24,7 @@ import type { Machine } from '../../types.ts';
  */
 
 /** The version of every body here. A peer that speaks another is refused, never guessed at. */
-export const SCHEMA = 1;
+export const SCHEMA = 2;
 
 const schema = v.literal(SCHEMA);
 
@@ -52,15 +54,32 @@ export const CheckIn = v.object({
     }),
   ),
   lastCheck: v.optional(Time),
-  /** Number of the last answer accepted. Without it a 204 could confirm an answer that was lost on its way. */
-  lastSerial: v.optional(count),
+  /** Random for every check-in. An answer that does not repeat it is an answer to something else: a replay. */
+  nonce: hex(32),
+  /** The tag of the advice that the machine goes by and needs nothing more of; a server may then answer 204. */
+  known: v.optional(text(64)),
   cutoffDate: v.boolean(),
   patchDelay: v.boolean(),
 });
 
-/** 200 of a check-in. A 204 says "as before" and carries number and time in headers of these names. */
-export const CheckInAnswer = v.object({ schema, serial: count, issuedAt: Time, ...AdviceSchema.entries });
-export const SERIAL_HEADER = 'livepatch-serial';
+/** A candidate with the address of its file: absolute, or relative to the server. */
+const Offer = v.object({
+  ...CandidateSchema.entries,
+  url: v.pipe(text(2048), v.minLength(1)),
+});
+
+/**
+ * 200 of a check-in: every patch that this machine may have, newest first. A 204 says "as you know it" and carries nonce
+ * and time in headers of these names.
+ */
+export const CheckInAnswer = v.object({
+  schema,
+  nonce: hex(32),
+  issuedAt: Time,
+  ...v.omit(AdviceSchema, ['kernel', 'candidates']).entries,
+  candidates: v.pipe(v.array(Offer), v.maxLength(LIMITS.patch.candidates)),
+});
+export const NONCE_HEADER = 'livepatch-nonce';
 export const ISSUED_AT_HEADER = 'livepatch-issued-at';
 
 /** `GET /v1/client/<machine-id>/info`. */
