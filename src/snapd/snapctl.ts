@@ -1,10 +1,8 @@
 import { LIMITS } from '../limits.ts';
+import { snapFrom } from './environment.ts';
 
-/**
- * Whether this is the snap, and not the bundle on its own: snapd names the snap to whatever it starts. SNAP alone is
- * not enough, for it only says where the directories are.
- */
-export const inSnap = process.env.SNAP_NAME !== undefined;
+/** Whether this is our snap, and not the bundle on its own. */
+export const inSnap = snapFrom(process.env) !== undefined;
 
 /**
  * Asks snapd about our own snap, or tells it something. The program is the base's; its environment is ours, because the
