@@ -3,12 +3,14 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 /** Files at the root of src that every room may use: the nouns, the errors, the bounds. */
-const GROUND = ['errors.ts', 'limits.ts', 'schemas.ts', 'secret.ts', 'types.ts'];
+const GROUND = ['errors.ts', 'limits.ts', 'programs.ts', 'schemas.ts', 'secret.ts', 'types.ts'];
 
 /** What a room, or a file at the root, may use besides itself and the ground. Arrows go down only. */
 const DOORS: Record<string, string[]> = {
   'main.ts': ['commands', 'kernel', 'context.ts'],
   'context.ts': ['operations', 'source', 'kernel', 'store', 'commands'],
+  // What is ours to start depends on where we are.
+  'programs.ts': ['snapd'],
   'read-only-context.ts': ['operations', 'kernel', 'store'],
   commands: ['operations', 'report', 'context.ts', 'read-only-context.ts'],
   operations: ['policy', 'source', 'patch', 'kernel', 'store', 'report', 'snapd'],
@@ -50,8 +52,9 @@ const roomOf = (file: string) => file.split('/')[0] as string;
 
 describe('the walls of the house', () => {
   it('cover every room and every file at the root', () => {
-    const rooms = new Set(files.map(roomOf).filter((room) => !GROUND.includes(room)));
-    expect([...rooms].sort()).toEqual(Object.keys(DOORS).sort());
+    const isRoom = (room: string) => !GROUND.includes(room);
+    const rooms = new Set(files.map(roomOf).filter(isRoom));
+    expect([...rooms].sort()).toEqual(Object.keys(DOORS).filter(isRoom).sort());
   });
 
   it.each(files)('%s uses only the rooms below it', (file) => {

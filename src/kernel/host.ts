@@ -1,3 +1,4 @@
+import { run } from '../programs.ts';
 import { missingPlugs } from '../snapd/plugs.ts';
 import { inSnap, snapctl } from '../snapd/snapctl.ts';
 
@@ -27,14 +28,7 @@ async function timerOfSnap(): Promise<boolean | undefined> {
 }
 
 async function timerOfSystemd(): Promise<boolean | undefined> {
-  const { execa } = await import('execa');
   const list = ['list-units', '--type=timer', '--state=active', '--plain', '--no-legend'];
-  const { exitCode, stdout } = await execa('systemctl', [...list, '*canonical-livepatch*'], {
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-    extendEnv: false,
-    stdin: 'ignore',
-    reject: false,
-    timeout: PATIENCE,
-  });
-  return exitCode === 0 ? stdout !== '' : undefined;
+  const { ok, stdout } = await run('systemctl', [...list, '*canonical-livepatch*'], { timeout: PATIENCE });
+  return ok ? stdout !== '' : undefined;
 }

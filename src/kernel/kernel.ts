@@ -1,29 +1,19 @@
 import { requirePlugs } from '../snapd/plugs.ts';
-import type { KernelState, Machine, Mode } from '../types.ts';
+import type { KernelState, LivePatch, Machine, Mode } from '../types.ts';
+import { type FaultWatch, watchFaults } from './faults.ts';
 import { type Host, readHost } from './host.ts';
 import { installedKernels } from './installed.ts';
 import {
   disableLivePatch,
   listLivePatches,
-  replacedFunctions,
   requireControl,
   waitForIdle,
   waitForTransition,
 } from './livepatches.ts';
-import type { KernelLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, livePatchModules, moduleBuildId, moduleRefcount, removeModule } from './modules.ts';
+import { insertModule, livePatchModules, loadedModules, removeModule } from './modules.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
-
-/** What the kernel says from a moment on. */
-export interface FaultWatch extends Disposable {
-  /**
-   * The report of a fault, since the watch began, that points at this module or at a function that it replaces.
-   * @returns undefined when there is none, or the log may not be read.
-   */
-  faultOf(module: string): string[] | undefined;
-}
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
 export interface Kernel {
@@ -84,13 +74,12 @@ export function linuxKernel(root = '/'): Kernel {
     security: () => readSecurity(root),
     host: () => readHost(),
     installed: () => installedKernels(root),
-    livePatches: () => listLivePatches(root),
-    isLoaded: (name) => moduleRefcount(root, name) !== undefined,
-    buildId: (name) => moduleBuildId(root, name),
+    look(names) {
+      const livePatches = listLivePatches(root);
+      return { livePatches, loaded: loadedModules(root, [...namesOf(livePatches), ...names]) };
+    },
     modules: () => livePatchModules(root),
-    replacedFunctions: (name) => replacedFunctions(root, name),
-    // Here, for who only looks at the kernel need not be able to start dmesg.
-    openLog: async () => (await import('./log.ts')).openLog(root),
+    watchFaults: async () => watchFaults(root),
     async insert(fd) {
       requireControl(root);
       await insertModule(root, fd);
@@ -100,4 +89,8 @@ export function linuxKernel(root = '/'): Kernel {
     disable: (name) => disableLivePatch(root, name),
     remove: (name) => removeModule(root, name),
   };
+}
+
+function namesOf(livePatches: readonly LivePatch[] = []): string[] {
+  return livePatches.map(({ name }) => name);
 }

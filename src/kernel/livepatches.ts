@@ -1,19 +1,36 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LivepatchError, messageOf } from '../errors.ts';
+import { hasErrno, LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { LivePatch } from '../types.ts';
 import { describeBlockers, findBlockers } from './blockers.ts';
+import { numberOf } from './read.ts';
 import { pollUntil } from './wait.ts';
 
 /** Documentation/ABI/testing/sysfs-kernel-livepatch */
 const SYSFS = 'sys/kernel/livepatch';
 
-/** @returns every live patch the kernel holds; undefined when it was built without CONFIG_LIVEPATCH. */
+/** @returns every live patch the kernel holds; undefined where there is no list of them. */
 export function listLivePatches(root: string): LivePatch[] | undefined {
-  const directory = join(root, SYSFS);
-  if (!existsSync(directory)) return undefined;
-  return readdirSync(directory).flatMap((name) => readLivePatch(root, name) ?? []);
+  try {
+    return readdirSync(join(root, SYSFS)).flatMap((name) => readLivePatch(root, name) ?? []);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether there is a list of live patches, and if not, why. */
+export type LivePatching = 'available' | 'forbidden' | 'not-built-in' | 'not-mounted';
+
+export function livePatching(root: string): LivePatching {
+  try {
+    readdirSync(join(root, SYSFS));
+    return 'available';
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) return 'forbidden';
+    // The kernel always has /sys/kernel; without CONFIG_LIVEPATCH only its own directory is missing.
+    return existsSync(join(root, SYSFS, '..')) ? 'not-built-in' : 'not-mounted';
+  }
 }
 
 /**
@@ -36,20 +53,30 @@ export function requireControl(root: string): void {
 function readLivePatch(root: string, name: string): LivePatch | undefined {
   const file = (attribute: string) => readFileSync(join(root, SYSFS, name, attribute), 'utf8').trim() === '1';
   try {
-    return { name, enabled: file('enabled'), inTransition: file('transition') };
+    const patch = { name, enabled: file('enabled'), inTransition: file('transition') };
+    const replace = numberOf(join(root, SYSFS, name, 'replace'));
+    return replace === undefined ? patch : { ...patch, cumulative: replace === 1 };
   } catch {
     return undefined;
   }
 }
 
+/** A function that a patch replaces, and the module that it is in; `vmlinux` is the kernel itself. */
+export interface ReplacedFunction {
+  object: string;
+  name: string;
+}
+
 /** The functions of `<patch>/<object>/<function>,<position>` directories. */
-export function replacedFunctions(root: string, name: string): string[] {
+export function replacedFunctions(root: string, patch: string): ReplacedFunction[] {
   const inside = (...path: string[]) =>
-    readdirSync(join(root, SYSFS, name, ...path), { withFileTypes: true }).flatMap((entry) =>
+    readdirSync(join(root, SYSFS, patch, ...path), { withFileTypes: true }).flatMap((entry) =>
       entry.isDirectory() ? entry.name : [],
     );
   try {
-    return inside().flatMap((object) => inside(object).map((entry) => entry.replace(/,\d+$/, '')));
+    return inside().flatMap((object) =>
+      inside(object).map((entry) => ({ object, name: entry.replace(/,\d+$/, '') })),
+    );
   } catch {
     return [];
   }

@@ -1,38 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { environmentUnder } from './environment.ts';
+import { run } from '../programs.ts';
+import type { LoadedModule } from '../types.ts';
+import { listLivePatches } from './livepatches.ts';
+import { openLog } from './log.ts';
+import { numberOf, readStart, textOf } from './read.ts';
+import { insertionRefused, isBusy, removalRefused } from './refusals.ts';
+import { isDigestAvailable } from './security.ts';
 import { pollUntil } from './wait.ts';
-
-/**
- * kmod always exits 1; only its text, in the C locale, tells one errno from another. What each means for a person
- * who reads it (kernel/module/main.c, kernel/livepatch/core.c).
- */
-const REFUSALS: readonly { text: string; hint: string }[] = [
-  {
-    text: 'Operation not permitted',
-    hint: 'Loading modules is switched off (modules_disabled or lockdown).',
-  },
-  {
-    text: 'Key was rejected by service',
-    hint: "Secure Boot accepts no module with this signing key; enrol the key's certificate, or see 'mokutil'.",
-  },
-  {
-    text: 'Required key not available',
-    hint: "Secure Boot accepts no module with this signing key; enrol the key's certificate, or see 'mokutil'.",
-  },
-  { text: 'Invalid module format', hint: 'The module was built for another kernel.' },
-  { text: 'File exists', hint: 'A module of this name is loaded already; it must be unloaded first.' },
-  {
-    text: 'Device or resource busy',
-    hint: 'Another live patch was in transition all the time; try again later.',
-  },
-];
-
-const BUSY = 'Device or resource busy';
-const MORE = "See 'sudo dmesg' for the kernel's reason.";
 
 /**
  * Inserts the module that this open descriptor holds. Never with `-f`: the kernel would take it for unsigned.
@@ -40,13 +17,29 @@ const MORE = "See 'sudo dmesg' for the kernel's reason.";
  * @throws LivepatchError `kernel-refused`
  */
 export async function insertModule(root: string, fd: number): Promise<void> {
+  await provideDigest(root);
   for (let attempt = 1; ; attempt += 1) {
+    using log = openLog(root);
     // By descriptor, not by path: what was verified is what is loaded.
     const refusal = await kmod(root, 'insmod', `/proc/${process.pid}/fd/${fd}`);
     if (refusal === undefined) return;
-    if (!refusal.includes(BUSY) || attempt === LIMITS.kernel.busyRetries) throw refused('insert', refusal);
+    const isWorthAnother = isBusy(refusal) && isInTransition(root) && attempt < LIMITS.kernel.busyRetries;
+    if (!isWorthAnother) throw insertionRefused(root, refusal, log.read() ?? []);
     await sleep(LIMITS.kernel.busyPause);
   }
+}
+
+/**
+ * Sees to it that the kernel knows the digest that patches are signed with, where its part is a module that nothing has
+ * loaded: without it a signature counts as none. It looks for it by itself, but not on every distribution finds it.
+ */
+async function provideDigest(root: string): Promise<void> {
+  if (isDigestAvailable(root) !== false) return;
+  await run('modprobe', ['--quiet', 'crypto-sha512'], { root, timeout: LIMITS.kernel.commandTime });
+}
+
+function isInTransition(root: string): boolean {
+  return listLivePatches(root)?.some(({ inTransition }) => inTransition) === true;
 }
 
 /**
@@ -57,30 +50,32 @@ export async function removeModule(root: string, name: string): Promise<void> {
   const free = await pollUntil(() => !moduleRefcount(root, name), LIMITS.kernel.refcountTime);
   if (moduleRefcount(root, name) === undefined) return;
   const refusal = free ? await kmod(root, 'rmmod', name) : `${name} is still in use`;
-  if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw refused('unload', refusal);
+  if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw removalRefused(refusal);
 }
 
 /** The names of all modules that carry the kernel's mark of a live patch (TAINT_LIVEPATCH, K). */
 export function livePatchModules(root: string): string[] {
   const directory = join(root, 'sys/module');
-  return existsSync(directory)
-    ? readdirSync(directory).filter((name) => taintOf(root, name).includes('K'))
-    : [];
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  // What is built in has no such file.
+  return names.filter((name) => textOf(join(directory, name, 'taint'))?.includes('K'));
 }
 
-/** @returns nothing for what is built in, or gone meanwhile. */
-function taintOf(root: string, name: string): string {
-  try {
-    return readFileSync(join(root, 'sys/module', name, 'taint'), 'utf8');
-  } catch {
-    return '';
-  }
+/** Those of these names that modules carry. */
+export function loadedModules(root: string, names: Iterable<string>): LoadedModule[] {
+  return [...new Set(names)].flatMap((name) => {
+    // A name comes from what was stored or fetched; it must stay one step below /sys/module.
+    if (name === '' || name.startsWith('.') || name.includes('/')) return [];
+    if (moduleRefcount(root, name) === undefined) return [];
+    const buildId = moduleBuildId(root, name);
+    return buildId === undefined ? { name } : { name, buildId };
+  });
 }
 
 /** The section as the module's file had it (kernel/module/sysfs.c, add_notes_attrs). */
 export function moduleBuildId(root: string, name: string): string | undefined {
   try {
-    return readFileSync(join(root, 'sys/module', name, 'notes/.note.gnu.build-id')).toString('hex');
+    return readStart(join(root, 'sys/module', name, 'notes/.note.gnu.build-id')).toString('hex');
   } catch {
     return undefined;
   }
@@ -88,33 +83,11 @@ export function moduleBuildId(root: string, name: string): string | undefined {
 
 /** @returns undefined when no such module is loaded. */
 export function moduleRefcount(root: string, name: string): number | undefined {
-  const directory = join(root, 'sys/module', name);
-  if (!existsSync(directory)) return undefined;
-  try {
-    return Number(readFileSync(join(directory, 'refcnt'), 'utf8'));
-  } catch {
-    // Gone between the two looks.
-    return undefined;
-  }
+  return numberOf(join(root, 'sys/module', name, 'refcnt'));
 }
 
 /** @returns what kmod says against it, or undefined when it was done. */
 async function kmod(root: string, verb: 'insmod' | 'rmmod', operand: string): Promise<string | undefined> {
-  const { execa } = await import('execa');
-  const { exitCode, stderr, originalMessage } = await execa(verb, [operand], {
-    env: environmentUnder(root),
-    extendEnv: false,
-    stdin: 'ignore',
-    reject: false,
-    timeout: LIMITS.kernel.commandTime,
-  });
-  return exitCode === 0 ? undefined : stderr || originalMessage || `${verb} ended without a word`;
-}
-
-function refused(what: 'insert' | 'unload', text: string): LivepatchError {
-  const known = REFUSALS.find((refusal) => text.includes(refusal.text));
-  const reason = known?.text ?? text.split('\n', 1)[0]?.slice(0, 200) ?? '';
-  return new LivepatchError('kernel-refused', `the kernel refuses to ${what} the module: ${reason}`, {
-    hint: known?.hint ?? MORE,
-  });
+  const { ok, stderr } = await run(verb, [operand], { root, timeout: LIMITS.kernel.commandTime });
+  return ok ? undefined : stderr || `${verb} ended without a word`;
 }

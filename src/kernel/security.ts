@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type LivePatching, livePatching } from './livepatches.ts';
+import { numberOf, readStart, textOf } from './read.ts';
 
 /** What decides whether this kernel takes a module at all. Undefined is what may not be read here. */
 export interface KernelSecurity {
@@ -11,20 +12,32 @@ export interface KernelSecurity {
   modulesDisabled: boolean | undefined;
   /** The bits of /proc/sys/kernel/tainted, Documentation/admin-guide/tainted-kernels.rst. */
   tainted: number | undefined;
+  /** `module.sig_enforce`: no module is taken without a signature of a key that the kernel knows. */
+  sigEnforce: boolean | undefined;
+  /** `kernel.ftrace_enabled`, without which no function can be replaced. */
+  ftraceEnabled: boolean | undefined;
+  /** Whether this process may load modules: it has CAP_SYS_MODULE. */
+  capSysModule: boolean | undefined;
+  /** Whether the kernel has SHA-512 at hand, which signatures of patches need. */
+  digestAvailable: boolean | undefined;
+  livePatching: LivePatching;
 }
 
 export function readSecurity(root: string): KernelSecurity {
-  const text = (path: string) => read(root, path)?.toString('utf8').trim();
-  const number = (path: string) => {
-    const value = text(path);
-    return value === undefined ? undefined : Number(value);
+  const flag = (path: string) => {
+    const value = numberOf(join(root, path));
+    return value === undefined ? undefined : value === 1;
   };
-  const modulesDisabled = number('proc/sys/kernel/modules_disabled');
   return {
-    lockdown: lockdownOf(text('sys/kernel/security/lockdown')),
+    lockdown: lockdownOf(textOf(join(root, 'sys/kernel/security/lockdown'))),
     secureBoot: secureBoot(root),
-    modulesDisabled: modulesDisabled === undefined ? undefined : modulesDisabled === 1,
-    tainted: number('proc/sys/kernel/tainted'),
+    modulesDisabled: flag('proc/sys/kernel/modules_disabled'),
+    tainted: numberOf(join(root, 'proc/sys/kernel/tainted')),
+    sigEnforce: sigEnforce(root),
+    ftraceEnabled: flag('proc/sys/kernel/ftrace_enabled'),
+    capSysModule: capSysModule(root),
+    digestAvailable: isDigestAvailable(root),
+    livePatching: livePatching(root),
   };
 }
 
@@ -36,16 +49,32 @@ function lockdownOf(text: string | undefined): KernelSecurity['lockdown'] {
 
 /** UEFI 2.10 section 3.3: the variable SecureBoot of the global GUID; efivarfs puts 4 bytes of attributes before it. */
 function secureBoot(root: string): boolean | undefined {
-  const firmware = 'sys/firmware/efi';
-  const value = read(root, `${firmware}/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c`);
-  if (value !== undefined) return value[4] === 1;
-  return read(root, `${firmware}/fw_platform_size`) === undefined ? false : undefined;
+  const firmware = join(root, 'sys/firmware/efi');
+  try {
+    return readStart(join(firmware, 'efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c'))[4] === 1;
+  } catch {
+    return textOf(join(firmware, 'fw_platform_size')) === undefined ? false : undefined;
+  }
 }
 
-function read(root: string, path: string): Buffer | undefined {
-  try {
-    return readFileSync(join(root, path));
-  } catch {
-    return undefined;
-  }
+/** A parameter of the kernel shows as Y or N. */
+function sigEnforce(root: string): boolean | undefined {
+  const text = textOf(join(root, 'sys/module/module/parameters/sig_enforce'));
+  return text === 'Y' || text === 'N' ? text === 'Y' : undefined;
+}
+
+/** include/uapi/linux/capability.h */
+const CAP_SYS_MODULE = 16n;
+
+function capSysModule(root: string): boolean | undefined {
+  const effective = /^CapEff:\s*([0-9a-f]{16})$/m.exec(textOf(join(root, 'proc/self/status')) ?? '')?.[1];
+  return effective === undefined ? undefined : (BigInt(`0x${effective}`) >> CAP_SYS_MODULE) % 2n === 1n;
+}
+
+/** The list of all that the kernel can compute: some hundred entries, each of some hundred bytes. */
+const CRYPTO_BYTES = 1024 * 1024;
+
+export function isDigestAvailable(root: string): boolean | undefined {
+  const list = textOf(join(root, 'proc/crypto'), CRYPTO_BYTES);
+  return list === undefined ? undefined : /^name\s*: sha512$/m.test(list);
 }

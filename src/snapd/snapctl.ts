@@ -1,20 +1,17 @@
 import { LIMITS } from '../limits.ts';
+import { run } from '../programs.ts';
 import { snapFrom } from './environment.ts';
 
 /** Whether this is our snap, and not the bundle on its own. */
 export const inSnap = snapFrom(process.env) !== undefined;
 
+/** What snapd gave us to be known by, and nothing else of our environment. */
+const IDENTITY = ['SNAP_COOKIE', 'SNAP_CONTEXT', 'SNAP_NAME', 'SNAP_INSTANCE_NAME', 'SNAP_REVISION'];
+
 /**
- * Asks snapd about our own snap, or tells it something. The program is the base's; its environment is ours, because the
- * cookie that snapd knows us by is in it.
+ * Asks snapd about our own snap, or tells it something. The program is the base's.
  * @returns how it ended and what it printed.
  */
 export async function snapctl(...words: string[]): Promise<{ ok: boolean; stdout: string; stderr: string }> {
-  const { execa } = await import('execa');
-  const { exitCode, stdout, stderr, shortMessage } = await execa('/usr/bin/snapctl', words, {
-    stdin: 'ignore',
-    reject: false,
-    timeout: LIMITS.kernel.commandTime,
-  });
-  return { ok: exitCode === 0, stdout, stderr: stderr || (shortMessage ?? '') };
+  return run('/usr/bin/snapctl', words, { timeout: LIMITS.kernel.commandTime, keep: IDENTITY });
 }

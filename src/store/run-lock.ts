@@ -1,7 +1,11 @@
 import { closeSync, constants, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { type Ending, runSync } from '../programs.ts';
 import { PRIVATE, storageError } from './files.ts';
+
+/** In seconds: flock ends by itself, this is for one that does not. */
+const SLACK = 60;
 
 /**
  * One run at a time. flock(2) locks belong to an open file, so the lock that util-linux's `flock` takes on the
@@ -16,7 +20,7 @@ export function takeRunLock(path: string, who: string, waitMs: number = LIMITS.s
     const seconds = Math.ceil(waitMs / 1000);
     const { status, stderr } = flock(fd, seconds);
     if (status === 1) throw busy(path);
-    if (status !== 0) throw new Error(stderr || 'flock could not be run');
+    if (status !== 0) throw new Error(stderr);
     ftruncateSync(fd);
     writeSync(fd, `${who}, process ${process.pid}\n`, 0);
     return { [Symbol.dispose]: () => closeSync(fd) };
@@ -26,15 +30,10 @@ export function takeRunLock(path: string, who: string, waitMs: number = LIMITS.s
   }
 }
 
-/** Bare Node, for execa takes longer to load than flock to run. Whoever only reads the store does not load even that. */
-function flock(fd: number, seconds: number): { status: number | null; stderr: string } {
-  const { spawnSync } = process.getBuiltinModule('node:child_process');
-  const { error, status, stderr } = spawnSync('flock', ['--exclusive', '--timeout', String(seconds), '0'], {
-    stdio: [fd, 'ignore', 'pipe'],
-    encoding: 'utf8',
-  });
-  if (error !== undefined) throw error;
-  return { status, stderr: stderr.trim() };
+/** By file descriptor 0: the lock is on the open file, which we share with it. */
+function flock(fd: number, seconds: number): Ending {
+  const args = ['--exclusive', '--timeout', String(seconds), '0'];
+  return runSync('flock', args, { stdin: fd, timeout: (seconds + SLACK) * 1000 });
 }
 
 function openLock(path: string): number {

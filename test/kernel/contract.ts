@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import type { Kernel } from '../../src/kernel/kernel.ts';
+import type { LivePatch, LoadedModule } from '../../src/types.ts';
 
 interface GivenModule {
   name: string;
@@ -31,24 +32,24 @@ export const CONTRACT: Record<string, Check> = {
     assert.ok(other.uptimeSeconds >= one.uptimeSeconds);
   },
   async 'holds nothing to begin with'(kernel, { older }) {
-    assert.deepEqual(kernel.livePatches(), []);
-    assert.equal(kernel.isLoaded(older.name), false);
-    assert.equal(kernel.buildId(older.name), undefined);
+    assert.deepEqual(kernel.look([older.name]), { livePatches: [], loaded: [] });
     assert.ok(!kernel.modules().includes(older.name));
-    assert.deepEqual(kernel.replacedFunctions(older.name), []);
+  },
+  async 'takes no name for a path'(kernel) {
+    assert.deepEqual(kernel.look(['', '.', '..', '../../proc/self', 'no_such_module']).loaded, []);
   },
   async 'holds a patch from its insertion on, settled when its transition is over'(kernel, { older }) {
     await insert(kernel, older.file);
     assert.deepEqual(
-      kernel.livePatches()?.map(({ name, enabled }) => ({ name, enabled })),
+      patches(kernel).map(({ name, enabled }) => ({ name, enabled })),
       [{ name: older.name, enabled: true }],
     );
     await kernel.waitForTransition(older.name);
-    assert.deepEqual(kernel.livePatches(), [{ name: older.name, enabled: true, inTransition: false }]);
-    assert.equal(kernel.isLoaded(older.name), true);
+    assert.deepEqual(patches(kernel), [applied(older)]);
+    // Its own name need not be asked for.
+    assert.deepEqual(kernel.look([]).loaded, [loaded(older)]);
+    assert.deepEqual(kernel.look([older.name, older.name]).loaded, [loaded(older)]);
     assert.ok(kernel.modules().includes(older.name));
-    assert.equal(kernel.buildId(older.name), older.buildId);
-    assert.deepEqual(kernel.replacedFunctions(older.name), ['version_proc_show']);
     await kernel.waitForTransition(older.name);
     await kernel.waitForIdle();
     await takeOut(kernel, older.name);
@@ -58,7 +59,7 @@ export const CONTRACT: Record<string, Check> = {
       code: 'kernel-refused',
       message: /Invalid module format/,
     });
-    assert.deepEqual(kernel.livePatches(), []);
+    assert.deepEqual(patches(kernel), []);
   },
   async 'refuses a module of a name that is loaded, patching or not'(kernel, { older }) {
     await insert(kernel, older.file);
@@ -78,8 +79,8 @@ export const CONTRACT: Record<string, Check> = {
     await insert(kernel, newer.file);
     await kernel.waitForTransition(newer.name);
     await kernel.remove(older.name);
-    assert.equal(kernel.isLoaded(older.name), false);
-    assert.deepEqual(kernel.livePatches(), [{ name: newer.name, enabled: true, inTransition: false }]);
+    assert.deepEqual(kernel.look([older.name]).loaded, [loaded(newer)]);
+    assert.deepEqual(patches(kernel), [applied(newer)]);
     await takeOut(kernel, newer.name);
   },
   async 'turns a transition back when the patch is disabled meanwhile'(kernel, { newer, older }) {
@@ -87,46 +88,54 @@ export const CONTRACT: Record<string, Check> = {
     await kernel.waitForTransition(older.name);
     await insert(kernel, newer.file);
     await kernel.disable(newer.name);
-    assert.equal(
-      kernel.livePatches()?.some(({ name }) => name === newer.name),
-      false,
-    );
+    assert.ok(!patches(kernel).some(({ name }) => name === newer.name));
     await kernel.remove(newer.name);
     await kernel.disable(older.name);
     await kernel.remove(older.name);
-    assert.deepEqual(kernel.livePatches(), []);
+    assert.deepEqual(patches(kernel), []);
   },
   async 'knows no more of a disabled patch than its module, until that is removed too'(kernel, { older }) {
     await insert(kernel, older.file);
     await kernel.waitForTransition(older.name);
     await kernel.disable(older.name);
-    assert.deepEqual(kernel.livePatches(), []);
-    assert.equal(kernel.isLoaded(older.name), true);
+    assert.deepEqual(kernel.look([older.name]), { livePatches: [], loaded: [loaded(older)] });
+    assert.deepEqual(kernel.look([]).loaded, []);
     await kernel.disable(older.name);
     await kernel.remove(older.name);
-    assert.equal(kernel.isLoaded(older.name), false);
+    assert.deepEqual(kernel.look([older.name]).loaded, []);
     await kernel.remove(older.name);
   },
   async 'does not let a module go that is in use'(kernel, { older }) {
     await insert(kernel, older.file);
     await kernel.waitForTransition(older.name);
     await assert.rejects(kernel.remove(older.name), { code: 'kernel-refused', message: /in use/ });
-    assert.deepEqual(kernel.livePatches(), [{ name: older.name, enabled: true, inTransition: false }]);
+    assert.deepEqual(patches(kernel), [applied(older)]);
     await takeOut(kernel, older.name);
   },
   async 'says that a patch did not stay when it is not there'(kernel, { older }) {
     await assert.rejects(kernel.waitForTransition(older.name), { code: 'transition' });
   },
-  async 'tells what it said since its log was opened, and each line once'(kernel, { older }) {
-    using log = await kernel.openLog();
-    assert.deepEqual(log.read(), []);
+  async 'hears of no fault of a patch that has none'(kernel, { older }) {
+    using watch = await kernel.watchFaults();
+    assert.equal(watch.faultOf(older.name), undefined);
     await insert(kernel, older.file);
     await kernel.waitForTransition(older.name);
-    assert.ok(log.read()?.includes(`livepatch: enabling patch '${older.name}'`));
-    assert.deepEqual(log.read(), []);
+    assert.equal(watch.faultOf(older.name), undefined);
     await takeOut(kernel, older.name);
+    assert.equal(watch.faultOf(older.name), undefined);
   },
 };
+
+const patches = (kernel: Kernel): LivePatch[] => kernel.look([]).livePatches ?? [];
+
+function loaded({ buildId, name }: GivenModule): LoadedModule {
+  return buildId === undefined ? { name } : { name, buildId };
+}
+
+/** As a kernel says it that does not tell whether a patch is cumulative. */
+function applied({ name }: GivenModule): LivePatch {
+  return { name, enabled: true, inTransition: false };
+}
 
 async function insert(kernel: Kernel, file: string): Promise<void> {
   const fd = openSync(file, 'r');

@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { LivepatchError } from '../errors.ts';
+import { snapFrom } from '../snapd/environment.ts';
+import type { LogRecord } from './log.ts';
+import { plainName } from './plain-name.ts';
+import { textOf } from './read.ts';
+import { type KernelSecurity, readSecurity } from './security.ts';
+
+/** What was to be done, what the kernel said of it, and what is known of the kernel. */
+interface Refusal {
+  root: string;
+  /** What the kernel logged meanwhile, as far as it is about this. */
+  reasons: readonly string[];
+  security: KernelSecurity;
+}
+
+const MORE = "See 'sudo dmesg' for the kernel's reason.";
+const ENROL =
+  "The kernel takes no module that is signed with this key: enrol the key's certificate, or see 'mokutil'.";
+const NO_DIGEST =
+  'The kernel has no SHA-512 at hand, so that it cannot check the signature. ' +
+  "Run 'sudo modprobe sha512_generic' and try again.";
+
+/**
+ * kmod always exits 1; only its text, in the C locale, tells one errno from another. What each means for a person
+ * who reads it (kernel/module/main.c, kernel/livepatch/core.c).
+ */
+const HINTS: Readonly<Record<string, string | ((refusal: Refusal) => string)>> = {
+  'Operation not permitted': notPermitted,
+  'Key was rejected by service': signatureRefused,
+  'Required key not available': signatureRefused,
+  'Bad message': 'The signature is damaged: the kernel cannot read it.',
+  'Package not installed': signatureRefused,
+  'Invalid module format': 'The module was built for another kernel.',
+  'File exists': 'A module of this name is loaded already; it must be unloaded first.',
+  'Device or resource busy': busy,
+  'Invalid parameters': invalid,
+  'Invalid argument': invalid,
+  'Unknown symbol in module': 'The module was built for another kernel, or for a module that is not loaded.',
+  'No such device': 'A callback of the patch refused: something that it asks of this machine is not so.',
+  'Cannot allocate memory': 'Free some memory, and try again.',
+};
+
+const BUSY = 'Device or resource busy';
+
+export function isBusy(text: string): boolean {
+  return text.includes(BUSY);
+}
+
+/**
+ * @param text what kmod said.
+ * @param records what the kernel said meanwhile.
+ */
+export function insertionRefused(root: string, text: string, records: readonly LogRecord[]): LivepatchError {
+  const refusal: Refusal = { root, reasons: reasonsIn(records), security: readSecurity(root) };
+  const errno = Object.keys(HINTS).find((known) => text.includes(known));
+  const hint = errno === undefined ? MORE : HINTS[errno];
+  const what = [errno ?? withoutPaths(text), ...refusal.reasons].join('; ');
+  return new LivepatchError('kernel-refused', `the kernel refuses to insert the module: ${what}`, {
+    hint: typeof hint === 'function' ? hint(refusal) : (hint ?? MORE),
+  });
+}
+
+export function removalRefused(text: string): LivepatchError {
+  const hint = text.includes('Operation not permitted')
+    ? 'Loading and unloading modules is switched off (kernel.modules_disabled) until the next boot, or not allowed here.'
+    : MORE;
+  const what = text.includes('Operation not permitted') ? 'Operation not permitted' : withoutPaths(text);
+  return new LivepatchError('kernel-refused', `the kernel refuses to unload the module: ${what}`, { hint });
+}
+
+/**
+ * Records that say why a module was not taken (kernel/module/main.c, signing.c, kernel/livepatch/core.c, patch.c). Only
+ * names of functions, modules and symbols are in them.
+ */
+const REASONS: readonly RegExp[] = [
+  /^livepatch: (symbol '[^']+' not found in symbol table)$/,
+  /^livepatch: (unresolvable ambiguity for symbol '[^']+' in object '[^']+')$/,
+  /^livepatch: (symbol position \d+ for symbol '[^']+' in object '[^']+' not found)$/,
+  /^livepatch: (Livepatch patch \([^)]+\) is not compatible with the already installed livepatches)\.$/,
+  /^livepatch: (pre-patch callback failed for object '[^']+')$/,
+  /^livepatch: (failed to (?:set ftrace filter|register ftrace handler|find location) for function '[^']+')/,
+  /^livepatch: (kallsyms size lookup failed for '[^']+'(?: replacement)?)$/,
+  /^livepatch: (module \S+ is not marked as a livepatch module)$/,
+  /^(Loading of (?:unsigned module|module with (?:unavailable key|unsupported crypto)) is rejected)$/,
+  /^Lockdown: \S+: (\S.{0,80} is restricted); see man kernel_lockdown\.7$/,
+  /^[\w-]+: (Unknown symbol \S+ \(err -\d+\))$/,
+  /^[\w-]+: (disagrees about version of symbol \S+)$/,
+  /^[\w-]+: (version magic '[^']{1,120}' should be '[^']{1,120}')$/,
+  /^[\w-]+: (module is already loaded)$/,
+];
+
+/** The most that a person needs to see. */
+const MOST_REASONS = 3;
+
+function reasonsIn(records: readonly LogRecord[]): string[] {
+  const kernels = records.filter(({ facility }) => facility === 0);
+  const reasons = kernels.flatMap(({ text }) => {
+    const reason = REASONS.map((pattern) => pattern.exec(text)?.[1]).find((found) => found !== undefined);
+    return reason === undefined ? [] : plainName(reason, 200);
+  });
+  return [...new Set(reasons)].slice(0, MOST_REASONS);
+}
+
+/** `insmod: ERROR: could not insert module /proc/17/fd/20: Something` is about no file that a person knows. */
+function withoutPaths(text: string): string {
+  const line = text.split('\n', 1)[0] ?? '';
+  return plainName(line.replace(/^.*: ERROR: /, '').replace(/^.*\/proc\/\d+\/fd\/\d+: /, ''), 200);
+}
+
+function notPermitted({ security }: Refusal): string {
+  if (security.modulesDisabled === true) {
+    return 'Loading modules is switched off (kernel.modules_disabled) until the next boot.';
+  }
+  if (security.capSysModule === false) {
+    return 'This process may not load modules (CAP_SYS_MODULE), as in a container: run it on the host.';
+  }
+  if (security.lockdown === 'integrity' || security.lockdown === 'confidentiality') return ENROL;
+  return 'Something forbids to load modules, such as a security module: see its log.';
+}
+
+function signatureRefused({ reasons, security }: Refusal): string {
+  const lacksDigest =
+    security.digestAvailable === false || reasons.some((reason) => reason.includes('unsupported crypto'));
+  if (!lacksDigest) return ENROL;
+  return snapFrom(process.env) === undefined ? NO_DIGEST : `${NO_DIGEST} A snap may not do that by itself.`;
+}
+
+function busy({ reasons, root, security }: Refusal): string {
+  if (security.ftraceEnabled === false) {
+    return "Function tracing is switched off: run 'sudo sysctl kernel.ftrace_enabled=1' and try again.";
+  }
+  const name = reasons.map((reason) => / for function '([^']+)'/.exec(reason)?.[1]).find(Boolean);
+  if (name !== undefined) {
+    const probes = textOf(join(root, 'sys/kernel/debug/kprobes/list'), 1024 * 1024)?.split('\n') ?? [];
+    const isProbed = probes.some((line) => line.split(/\s+/)[2]?.split('+')[0] === name);
+    return isProbed
+      ? `A kprobe is on ${name}: stop the program that set it (a tracer), and try again.`
+      : `Something else holds ${name}, such as a kprobe of a tracer: stop it, and try again.`;
+  }
+  return 'Another live patch was in transition all the time; try again later.';
+}
+
+function invalid({ reasons }: Refusal): string {
+  if (reasons.some((reason) => reason.includes('not compatible'))) {
+    return 'The patch does not go together with what is in the kernel; take that out first, or restart the machine.';
+  }
+  if (reasons.some((reason) => reason.includes('symbol'))) return 'The module was built for another kernel.';
+  return existsSync('/dev/kmsg') ? MORE : "See the kernel's log for its reason.";
+}
