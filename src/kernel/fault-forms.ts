@@ -99,11 +99,14 @@ export const FAULT_FORMS: readonly FaultForm[] = [
     source: 'kernel/rcu/tree_stall.h, print_cpu_stall, print_other_cpu_stall',
   },
   {
-    head: /^BUG: (?:KASAN|KFENCE|KMSAN): [a-z-]/,
+    head: new RegExp(`^BUG: (?:KASAN|KFENCE|KMSAN): (?:[a-z -]+ in (?:${SYMBOL}|0x)|invalid-access$)`),
     taint: TAINT.badPage,
     source: 'mm/kasan/report.c, mm/kfence/report.c, mm/kmsan/report.c',
   },
-  { head: /^BUG: KCSAN: [a-z-]/, source: 'kernel/kcsan/report.c' },
+  {
+    head: new RegExp(String.raw`^BUG: KCSAN: [a-z: -]+ in (?:${SYMBOL}|\S+(?: \[[^\]]+\])? / )`),
+    source: 'kernel/kcsan/report.c',
+  },
   { head: /^UBSAN: [\w-]+(?: [\w-]+)* in \S+:\d+:\d+$/, source: 'lib/ubsan.c, ubsan_prologue' },
   {
     head: /^BUG: Bad (?:page (?:state|map)) in process /,
@@ -111,7 +114,7 @@ export const FAULT_FORMS: readonly FaultForm[] = [
     source: 'mm/page_alloc.c, bad_page; mm/memory.c, print_bad_pte',
   },
   {
-    head: /^BUG \S{1,80} \((?:Not tainted|Tainted: )/,
+    head: /^BUG \S{1,80} \((?:Not tainted|Tainted: [A-Z ]+)\): /,
     taint: TAINT.badPage,
     source: 'mm/slub.c, __slab_bug',
   },

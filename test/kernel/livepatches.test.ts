@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   disableLivePatch,
   listLivePatches,
+  livePatching,
   replacedFunctions,
   waitForIdle,
   waitForTransition,
@@ -31,9 +32,29 @@ describe('live patches in sysfs', () => {
   });
 
   it('are none, and no list, without CONFIG_LIVEPATCH', () => {
+    expect(livePatching(tree.root)).toBe('not-mounted');
+    expect(listLivePatches(tree.root)).toBeUndefined();
+    tree.write('sys/kernel/fscaps', '1\n');
+    expect(livePatching(tree.root)).toBe('not-built-in');
     expect(listLivePatches(tree.root)).toBeUndefined();
     tree.write('sys/kernel/livepatch/.keep', '');
+    expect(livePatching(tree.root)).toBe('available');
     expect(listLivePatches(tree.root)).toEqual([]);
+  });
+
+  it('tell whether they are cumulative, where the kernel does', () => {
+    tree.livePatch(NAME, APPLIED);
+    tree.write(`sys/kernel/livepatch/${NAME}/replace`, '1\n');
+    tree.livePatch('stacked', APPLIED);
+    tree.write('sys/kernel/livepatch/stacked/replace', '0\n');
+    tree.livePatch('unknown', APPLIED);
+    expect(listLivePatches(tree.root)).toEqual(
+      expect.arrayContaining([
+        { name: NAME, ...APPLIED, cumulative: true },
+        { name: 'stacked', ...APPLIED, cumulative: false },
+        { name: 'unknown', ...APPLIED },
+      ]),
+    );
   });
 
   it('are listed with their state, but not one that is on its way out', () => {
@@ -50,7 +71,12 @@ describe('live patches in sysfs', () => {
     tree.write(`sys/kernel/livepatch/${NAME}/vmlinux/version_proc_show,1/.keep`, '');
     tree.write(`sys/kernel/livepatch/${NAME}/vmlinux/patched`, '1\n');
     tree.write(`sys/kernel/livepatch/${NAME}/ext4/ext4_find_extent,1/.keep`, '');
-    expect(replacedFunctions(tree.root, NAME).sort()).toEqual(['ext4_find_extent', 'version_proc_show']);
+    expect(replacedFunctions(tree.root, NAME)).toEqual(
+      expect.arrayContaining([
+        { object: 'ext4', name: 'ext4_find_extent' },
+        { object: 'vmlinux', name: 'version_proc_show' },
+      ]),
+    );
     expect(replacedFunctions(tree.root, 'other')).toEqual([]);
   });
 });

@@ -21,12 +21,22 @@ it('reads what decides whether a module is taken', () => {
     'proc/sys/kernel/modules_disabled': '1\n',
     'proc/sys/kernel/tainted': '32768\n',
     [SECURE_BOOT]: Buffer.from([6, 0, 0, 0, 1]),
+    'sys/module/module/parameters/sig_enforce': 'Y\n',
+    'proc/sys/kernel/ftrace_enabled': '0\n',
+    'proc/self/status': 'Name:\tnode\nCapPrm:\t0000000000000000\nCapEff:\t000001ffffffffff\n',
+    'proc/crypto': 'name         : sha512\ndriver       : sha512-generic\n',
+    'sys/kernel/livepatch/.keep': '',
   });
   expect(readSecurity(root)).toEqual({
     lockdown: 'integrity',
     secureBoot: true,
     modulesDisabled: true,
     tainted: 32768,
+    sigEnforce: true,
+    ftraceEnabled: false,
+    capSysModule: true,
+    digestAvailable: true,
+    livePatching: 'available',
   });
 });
 
@@ -41,5 +51,19 @@ it('knows nothing where nothing can be read', () => {
     secureBoot: false,
     modulesDisabled: undefined,
     tainted: undefined,
+    sigEnforce: undefined,
+    ftraceEnabled: undefined,
+    capSysModule: undefined,
+    digestAvailable: undefined,
+    livePatching: 'not-mounted',
   });
+});
+
+it('tells a process that may not load modules, and a kernel that lacks the digest', () => {
+  // Docker's usual set, and a list that has only the digest's relatives.
+  const root = machine({
+    'proc/self/status': 'CapEff:\t00000000a80425fb\n',
+    'proc/crypto': 'name         : hmac(sha512)\n\nname         : sha256\n',
+  });
+  expect(readSecurity(root)).toMatchObject({ capSysModule: false, digestAvailable: false });
 });
