@@ -69,6 +69,8 @@ export const LIMITS = {
     withdrawn: 1000,
     /** Patches that a source may name for one kernel: some years of one a fortnight. */
     candidates: 100,
+    /** Fixes of all of them together: a hundred cumulative patches of a hundred fixes each. */
+    fixesOfAll: 10_000,
   },
   kernel: {
     /** kpatch waits 15 s, then 60 s more after the stragglers were signalled; the kernel signals every 15 s. */

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type ErrorCode, EXIT_STATUS } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { LINE, PROSE } from './text.ts';
 import type { Advice, Candidate, CveData, Patch, PatchState, Ping, Support } from './types.ts';
 
 /**
@@ -8,12 +9,12 @@ import type { Advice, Candidate, CveData, Patch, PatchState, Ping, Support } fro
  * Unknown fields are ignored, wrong types are refused with the field's name, every string is bounded.
  */
 
-/** Prose: lines and tabs, but no escape sequence that could drive the terminal it is printed on. */
+/** Lines and tabs, but nothing that could drive the terminal it is printed on; see text.ts. */
 const prose = (length: number) =>
-  v.pipe(v.string(), v.maxLength(length), v.regex(/^[\n\t\P{Cc}]*$/u, 'holds a control character'));
+  v.pipe(v.string(), v.maxLength(length), v.regex(PROSE, 'holds an unprintable character'));
 /** One line, so that it cannot forge a second one in a report. */
 export const text = (length: number) =>
-  v.pipe(v.string(), v.maxLength(length), v.regex(/^\P{Cc}*$/u, 'holds a control character'));
+  v.pipe(v.string(), v.maxLength(length), v.regex(LINE, 'holds an unprintable character'));
 export const hex = (length: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${length}}$`), `not ${length} lower-case hex digits`));
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -130,6 +131,9 @@ export const PingSchema = v.object({
   event: v.picklist(['before', 'after', 'transition', 'settled', 'error', 'rebooted']),
   version: Version,
   kernel: KernelVersion,
+  tier: v.optional(text(64)),
   minutes: v.optional(v.picklist([0, 1, 5, 15])),
+  transitionSeconds: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0))),
+  of: v.optional(v.picklist(['before', 'after', 'transition', 'settled'])),
   code: v.optional(v.picklist(Object.keys(EXIT_STATUS) as ErrorCode[])),
 }) satisfies v.GenericSchema<unknown, Ping>;

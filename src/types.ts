@@ -318,8 +318,14 @@ export interface Ping {
   event: PingEvent;
   version: string;
   kernel: string;
-  /** With `settled`. */
+  /** Of the machine, as the source last said. */
+  tier?: string | undefined;
+  /** With `settled`, and with `rebooted` of `settled`. */
   minutes?: 0 | 1 | 5 | 15 | undefined;
+  /** With `settled`: from the insertion to the end of the transition. */
+  transitionSeconds?: number | undefined;
+  /** With `rebooted`: which ping was due when the machine went down. */
+  of?: 'before' | 'after' | 'transition' | 'settled' | undefined;
   /** With `error`. */
   code?: ErrorCode | undefined;
 }

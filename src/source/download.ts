@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LivepatchError } from '../errors.ts';
 import type { Secret } from '../secret.ts';
-import type { Offer } from '../types.ts';
 import { pauseOrThrow } from './retry.ts';
 import {
   addressOf,
@@ -14,10 +13,21 @@ import {
 } from './server/exchange.ts';
 import type { Transport } from './transport.ts';
 
+/** A file as it was named: its address, absolute or relative to the server's, and what its bytes have to be. */
+export interface RemoteFile {
+  url: string;
+  /** Lower-case hex. */
+  sha256: string;
+  /** Bytes. */
+  size: number;
+}
+
 interface DownloadOptions {
-  token: Secret;
+  token: Secret | undefined;
   /** Refuse whatever is not https. */
   onlyTls: boolean;
+  /** The address that the server answered from, where that is known; see requireElsewhere. */
+  peer?: string | undefined;
 }
 
 /** How much of the file has come, and under which tag. */
@@ -27,7 +37,7 @@ interface Progress {
 }
 
 /**
- * Fetches a patch file: yields its bytes, going on where it broke off, and ends in an error unless size and SHA-256
+ * Fetches a file: yields its bytes, going on where it broke off, and ends in an error unless size and SHA-256
  * are exactly as declared. What was yielded until then is to be thrown away.
  * @param server the configured server: the token is sent to its origin and to no other.
  * @throws LivepatchError `network`, `server-refused`, `bad-answer`, `digest`
@@ -35,20 +45,20 @@ interface Progress {
 export async function* download(
   transport: Transport,
   server: URL,
-  offer: Offer,
+  file: RemoteFile,
   options: DownloadOptions,
 ): AsyncGenerator<Buffer> {
   const { deps } = transport;
   const hash = createHash('sha256');
   const progress: Progress = { received: 0, etag: undefined };
-  const began = Date.now();
+  const began = performance.now();
   let failures = 0;
-  while (progress.received < offer.size) {
+  while (progress.received < file.size) {
     const before = progress.received;
     try {
-      const timeLimit = deps.limits.downloadTime - (Date.now() - began);
-      const found = await locate(transport, server, offer, options, progress, Math.max(timeLimit, 1));
-      for await (const chunk of bytesOf(...found, offer, progress)) {
+      const timeLimit = deps.limits.downloadTime - (performance.now() - began);
+      const found = await locate(transport, server, file, options, progress, Math.max(timeLimit, 1));
+      for await (const chunk of bytesOf(...found, file, progress)) {
         hash.update(chunk);
         yield chunk;
       }
@@ -56,42 +66,43 @@ export async function* download(
     } catch (error) {
       // Whoever sends something at each try is slow, not dead; the time limit holds for both.
       failures = progress.received > before ? 1 : failures + 1;
-      const elapsed = Date.now() - began;
+      const elapsed = performance.now() - began;
       if (elapsed >= deps.limits.downloadTime) throw error;
       await pauseOrThrow(error, { failures, elapsed }, deps);
     }
   }
-  if (progress.received !== offer.size) {
+  if (progress.received !== file.size) {
     throw differs(
-      addressIn(offer, server),
-      `has ${progress.received} bytes instead of the ${offer.size} declared`,
+      addressIn(file, server),
+      `has ${progress.received} bytes instead of the ${file.size} declared`,
     );
   }
-  if (hash.digest('hex') !== offer.sha256)
-    throw differs(addressIn(offer, server), 'does not have the SHA-256 declared');
+  if (hash.digest('hex') !== file.sha256)
+    throw differs(addressIn(file, server), 'does not have the SHA-256 declared');
 }
 
 /** Asks for the rest of the file, and follows redirects to where it is. */
 async function locate(
   transport: Transport,
   server: URL,
-  offer: Offer,
-  { token, onlyTls }: DownloadOptions,
+  file: RemoteFile,
+  options: DownloadOptions,
   { received, etag }: Progress,
   timeLimit: number,
 ): Promise<[Request, Response]> {
   const { redirects } = transport.deps.limits;
   const headers = received === 0 ? {} : { range: `bytes=${received}-`, ...(etag && { 'if-range': etag }) };
-  let request: Request = { method: 'GET', url: addressIn(offer, server), headers, timeLimit };
+  const { token: conceal } = options;
+  let request: Request = { method: 'GET', url: addressIn(file, server), conceal, headers, timeLimit };
   for (let followed = 0; followed <= redirects; followed += 1) {
-    const { url } = request;
-    requireAllowed(request, onlyTls);
-    const response = await send(transport, url.origin === server.origin ? { ...request, token } : request);
+    requireAllowed(request, options);
+    const isServer = request.url.origin === server.origin;
+    const response = await send(transport, isServer ? { ...request, token: conceal } : request);
     if (response.status === 200 || response.status === 206) return [request, response];
     response.body.destroy();
     const { location } = response.headers;
     if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
-      throw refusal(request, response, '');
+      throw refusal(request, response, Buffer.alloc(0));
     }
     request = { ...request, url: next(request, location) };
   }
@@ -102,7 +113,7 @@ async function locate(
 async function* bytesOf(
   request: Request,
   { status, headers, body }: Response,
-  { size }: Offer,
+  { size }: RemoteFile,
   progress: Progress,
 ): AsyncGenerator<Buffer> {
   // The whole file once more: what we have of it is skipped, and the digest tells whether it is still the same file.
@@ -139,7 +150,7 @@ function isRest(contentRange: string | undefined, received: number, size: number
 }
 
 /** @throws LivepatchError `bad-answer` */
-function addressIn({ url }: Offer, server: URL): URL {
+function addressIn({ url }: RemoteFile, server: URL): URL {
   const address = URL.parse(url, server);
   if (address !== null) return address;
   throw badAnswer({ method: 'GET', url: server, timeLimit: 0 }, 'it offers a patch file at no URL');
@@ -155,7 +166,7 @@ function differs(url: URL, how: string): LivepatchError {
  * @throws LivepatchError `bad-answer` for a scheme that is none of ours, http where TLS is asked for, or an address
  * that brings a user and password of its own, which would be sent in the token's place.
  */
-function requireAllowed(request: Request, onlyTls: boolean): void {
+function requireAllowed(request: Request, { onlyTls }: DownloadOptions): void {
   const { password, protocol, username } = request.url;
   const schemes = onlyTls ? ['https:'] : ['https:', 'http:'];
   if (!schemes.includes(protocol)) throw badAnswer(request, `${protocol} is not allowed for a patch file`);

@@ -100,12 +100,12 @@ export async function pauseOrThrow(
 
 /** Tries until it succeeds, or fails for good. */
 export async function withRetry<T>(deps: NetworkDeps, attempt: () => Promise<T>): Promise<T> {
-  const began = Date.now();
+  const began = performance.now();
   for (let failures = 1; ; failures += 1) {
     try {
       return await attempt();
     } catch (error) {
-      await pauseOrThrow(error, { failures, elapsed: Date.now() - began }, deps);
+      await pauseOrThrow(error, { failures, elapsed: performance.now() - began }, deps);
     }
   }
 }

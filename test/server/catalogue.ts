@@ -4,14 +4,25 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { unpackTar } from 'modern-tar';
 import * as v from 'valibot';
-import { ArchitectureName, FixList, KernelVersion, Time, Version } from '../../src/schemas.ts';
+import {
+  ArchitectureName,
+  FixList,
+  hex,
+  KernelVersion,
+  ModuleName,
+  Time,
+  Version,
+} from '../../src/schemas.ts';
 import type { Database, StoredPatch, Tier } from './database.ts';
 
-/** What the catalogue needs to know of a patch file; the client checks the rest, and trusts none of it. */
+/** What the catalogue needs to know of a patch file; the client checks it and the rest by the signature. */
 const Metadata = v.object({
   kernel: KernelVersion,
   architecture: ArchitectureName,
   version: Version,
+  module: ModuleName,
+  digest: hex(128),
+  cumulative: v.boolean(),
   releasedAt: Time,
   fixes: FixList,
 });
@@ -24,13 +35,14 @@ export async function addPatchFile(
   database: Database,
   files: string,
   path: string,
-  { tier = 'stable' }: { tier?: Tier } = {},
+  { tier = 'stable', phase }: { tier?: Tier; phase?: number | undefined } = {},
 ): Promise<StoredPatch> {
   const archive = await readFile(path);
   const metadata = v.parse(Metadata, await readMetadata(archive));
   const { kernel, version, architecture } = metadata;
   const patch: StoredPatch = {
     ...metadata,
+    phase,
     tier,
     file: `livepatch-${kernel}-${version}-${architecture}.tar.gz`,
     sha256: createHash('sha256').update(archive).digest('hex'),

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import { LIMITS } from '../../src/limits.ts';
 import {
   CheckIn,
   type CheckInAnswer,
   type CvesAnswer,
   type InfoAnswer,
   ISSUED_AT_HEADER,
+  NONCE_HEADER,
   type RegisterAnswer,
   RegisterRequest,
   SCHEMA,
-  SERIAL_HEADER,
 } from '../../src/source/server/messages.ts';
-import type { Advice, Architecture } from '../../src/types.ts';
+import type { Architecture } from '../../src/types.ts';
 import type { Database, StoredMachine } from './database.ts';
 import { authenticate, bearerToken, type Call, Refusal, type Reply, readBody } from './http.ts';
 
@@ -27,9 +28,8 @@ export async function register(call: Call): Promise<Reply> {
 }
 
 /**
- * `POST /v1/client/<machine-id>/updates`: a report comes in, advice goes out. 204 only if there is nothing to do
- * and nothing new to say: the advice is what this machine was told before, it has that answer (or a later one) in
- * hand, and the patch of it, if any, is applied.
+ * `POST /v1/client/<machine-id>/updates`: a report comes in, advice goes out. 204 if the machine says that it knows
+ * this very advice.
  */
 export async function checkIn(call: Call): Promise<Reply> {
   const { database } = call;
@@ -37,17 +37,15 @@ export async function checkIn(call: Call): Promise<Reply> {
   const report = await readBody(call, CheckIn);
   if (report.machineId !== machine.id) throw new Refusal(400, 'machineId: not the one of the path');
 
-  const serial = database.nextSerial();
+  const { nonce } = report;
   const issuedAt = new Date().toISOString();
   const advice = advise(database, machine, report);
-  const told = JSON.stringify({ kernel: report.kernel, architecture: report.architecture, ...advice });
   database.recordCheckIn(machine.id, issuedAt, report);
 
-  if (isApplied(advice, report) && hasInHand(machine, told, report)) {
-    return { status: 204, headers: { [SERIAL_HEADER]: String(serial), [ISSUED_AT_HEADER]: issuedAt } };
+  if (report.known === advice.tag) {
+    return { status: 204, headers: { [NONCE_HEADER]: nonce, [ISSUED_AT_HEADER]: issuedAt } };
   }
-  database.recordTold(machine.id, told, serial);
-  return { status: 200, body: { schema: SCHEMA, serial, issuedAt, ...advice } satisfies CheckInAnswer };
+  return { status: 200, body: { schema: SCHEMA, nonce, issuedAt, ...advice } satisfies CheckInAnswer };
 }
 
 /** `GET /v1/client/<machine-id>/info` */
@@ -99,35 +97,24 @@ function authenticateOwner(call: Call): StoredMachine {
   return machine;
 }
 
-function advise(database: Database, { tier }: StoredMachine, { kernel, architecture }: CheckIn): Advice {
+/** All that is to say of a kernel, with a tag that changes with any of it, and with the kernel that it is about. */
+function advise(database: Database, { tier }: StoredMachine, { kernel, architecture }: CheckIn) {
   const known = database.kernel(kernel, architecture);
-  const patch = database.newestPatch(kernel, architecture, tier);
-  return {
+  const advice = {
     support: known?.support ?? 'unsupported',
     upgradeRequiredDate: known?.upgradeRequiredDate ?? undefined,
     tier,
-    offer: patch && {
-      version: patch.version,
-      url: `/v1/patches/${encodeURIComponent(patch.file)}`,
-      sha256: patch.sha256,
-      size: patch.size,
-      releasedAt: patch.releasedAt,
-      fixes: patch.fixes,
-    },
-    blocklist: database.blocklist(kernel, architecture),
+    candidates: database
+      .patches(kernel, architecture, tier)
+      .slice(0, LIMITS.patch.candidates)
+      .map(({ architecture: _, file, kernel: __, tier: ___, ...candidate }) => ({
+        ...candidate,
+        url: `/v1/patches/${encodeURIComponent(file)}`,
+      })),
+    withdrawn: database.withdrawn(kernel, architecture),
+    revokedKeys: database.revokedKeys(),
     cves: cveData(database, kernel, architecture)?.digest,
   };
-}
-
-function isApplied({ offer }: Advice, { patch }: CheckIn): boolean {
-  return offer === undefined || (patch?.version === offer.version && patch.state === 'applied');
-}
-
-function hasInHand(machine: StoredMachine, told: string, { lastSerial }: CheckIn): boolean {
-  return (
-    machine.told === told &&
-    machine.toldSerial !== null &&
-    lastSerial !== undefined &&
-    lastSerial >= machine.toldSerial
-  );
+  const tag = createHash('sha256').update(JSON.stringify({ kernel, architecture, ...advice }));
+  return { ...advice, tag: tag.digest('hex') };
 }

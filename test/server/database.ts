@@ -1,25 +1,29 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import { compareVersions } from '../../src/policy/version.ts';
 import type { CheckIn } from '../../src/source/server/messages.ts';
-import type { Advice, Architecture, Blocklist, CveData, Fix, Ping, Support } from '../../src/types.ts';
+import type {
+  Advice,
+  Architecture,
+  Candidate,
+  CveData,
+  Ping,
+  Support,
+  WithdrawnPatch,
+} from '../../src/types.ts';
 
 /** From the boldest to the most careful. A machine sees the patches of its own tier and of all after it. */
 export const TIERS = ['edge', 'beta', 'candidate', 'stable'] as const;
 export type Tier = (typeof TIERS)[number];
 
-/** A patch file that the server may serve. */
-export interface StoredPatch {
+/** A patch file that the server may serve, with what its signed metadata says. */
+export interface StoredPatch extends Candidate {
   /** Its name in the directory of patch files, and in the URL. */
   file: string;
   kernel: string;
   architecture: Architecture;
-  version: string;
   /** The most careful tier that sees it. */
   tier: Tier;
-  sha256: string;
-  size: number;
-  releasedAt: string;
-  fixes: Fix[];
 }
 
 export interface StoredMachine {
@@ -29,9 +33,6 @@ export interface StoredMachine {
   lastCheckIn: string | null;
   /** JSON of the last CheckIn. */
   report: string | null;
-  /** JSON of what the machine was last told, and the number of that answer. */
-  told: string | null;
-  toldSerial: number | null;
 }
 
 interface StoredKernel {
@@ -45,8 +46,10 @@ interface StoredPings {
   architecture: Architecture;
   version: string;
   event: Ping['event'];
+  tier: string;
   detail: string;
   count: number;
+  transitions: number;
 }
 
 /** Tokens are kept as SHA-256 only: they are random and long, so that is enough, and a leaked file opens nothing. */
@@ -63,21 +66,23 @@ const TABLES = `
     tier         TEXT NOT NULL,
     registeredAt TEXT NOT NULL,
     lastCheckIn  TEXT,
-    report       TEXT,
-    told         TEXT,
-    toldSerial   INTEGER
+    report       TEXT
   ) STRICT;
   CREATE TABLE IF NOT EXISTS patches (
     file         TEXT PRIMARY KEY,
     kernel       TEXT NOT NULL,
     architecture TEXT NOT NULL,
     version      TEXT NOT NULL,
+    digest       TEXT NOT NULL,
+    module       TEXT NOT NULL,
+    cumulative   INTEGER NOT NULL,
+    phase        INTEGER,
     tier         TEXT NOT NULL,
     sha256       TEXT NOT NULL,
     size         INTEGER NOT NULL,
     releasedAt   TEXT NOT NULL,
     fixes        TEXT NOT NULL,
-    blocklisted  INTEGER NOT NULL DEFAULT 0
+    withdrawn    INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE TABLE IF NOT EXISTS kernels (
     kernel              TEXT NOT NULL,
@@ -86,10 +91,8 @@ const TABLES = `
     upgradeRequiredDate TEXT,
     PRIMARY KEY (kernel, architecture)
   ) STRICT;
-  CREATE TABLE IF NOT EXISTS blockedDigests (
-    kind   TEXT NOT NULL,          -- 'modules' or 'certificates'
-    digest TEXT NOT NULL,
-    PRIMARY KEY (kind, digest)
+  CREATE TABLE IF NOT EXISTS revokedKeys (
+    id TEXT PRIMARY KEY            -- SHA-256 of the public key, SubjectPublicKeyInfo in DER
   ) STRICT;
   CREATE TABLE IF NOT EXISTS kernelPackageFixes (
     kernel       TEXT NOT NULL,
@@ -103,16 +106,13 @@ const TABLES = `
     architecture TEXT NOT NULL,
     version      TEXT NOT NULL,
     event        TEXT NOT NULL,
-    detail       TEXT NOT NULL,    -- minutes or code; empty when there is neither
+    detail       TEXT NOT NULL,    -- minutes, code, or what it was a reboot of; empty when there is none of them
+    tier         TEXT NOT NULL,    -- empty when it was not told
     count        INTEGER NOT NULL,
-    PRIMARY KEY (kernel, architecture, version, event, detail)
+    transitions  REAL NOT NULL,    -- seconds of all transitions that were told with it
+    PRIMARY KEY (kernel, architecture, version, event, tier, detail)
   ) STRICT;
-  CREATE TABLE IF NOT EXISTS counter (serial INTEGER NOT NULL) STRICT;
-  INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT * FROM counter);
 `;
-
-/** `121.10` comes after `121.9`. */
-const byVersion = new Intl.Collator('en', { numeric: true }).compare;
 
 /** The server's state. */
 export type Database = ReturnType<typeof openDatabase>;
@@ -134,23 +134,22 @@ export function openDatabase(path: string) {
   const updateCheckIn = sqlite.prepare(
     'UPDATE machines SET lastCheckIn = :lastCheckIn, report = :report WHERE id = :id',
   );
-  const updateTold = sqlite.prepare(
-    'UPDATE machines SET told = :told, toldSerial = :toldSerial WHERE id = :id',
-  );
   const deleteMachine = sqlite.prepare('DELETE FROM machines WHERE id = :id');
   const insertPatch = sqlite.prepare(`
-    INSERT INTO patches (file, kernel, architecture, version, tier, sha256, size, releasedAt, fixes)
-    VALUES (:file, :kernel, :architecture, :version, :tier, :sha256, :size, :releasedAt, :fixes)`);
+    INSERT INTO patches (file, kernel, architecture, version, digest, module, cumulative, phase, tier, sha256, size,
+      releasedAt, fixes)
+    VALUES (:file, :kernel, :architecture, :version, :digest, :module, :cumulative, :phase, :tier, :sha256, :size,
+      :releasedAt, :fixes)`);
   const selectPatches = sqlite.prepare(`
-    SELECT * FROM patches WHERE kernel = :kernel AND architecture = :architecture AND blocklisted = 0`);
-  const selectPatchFile = sqlite.prepare('SELECT * FROM patches WHERE file = :file AND blocklisted = 0');
-  const updateBlocklisted = sqlite.prepare('UPDATE patches SET blocklisted = 1 WHERE version = :version');
+    SELECT * FROM patches WHERE kernel = :kernel AND architecture = :architecture AND withdrawn = 0`);
+  const selectPatchFile = sqlite.prepare('SELECT * FROM patches WHERE file = :file AND withdrawn = 0');
+  const updateWithdrawn = sqlite.prepare('UPDATE patches SET withdrawn = 1 WHERE version = :version');
   const deletePatches = sqlite.prepare('DELETE FROM patches WHERE version = :version');
-  const selectBlockedVersions = sqlite.prepare(`
-    SELECT DISTINCT version FROM patches
-    WHERE kernel = :kernel AND architecture = :architecture AND blocklisted = 1`);
-  const insertBlockedDigest = sqlite.prepare('INSERT OR IGNORE INTO blockedDigests VALUES (:kind, :digest)');
-  const selectBlockedDigests = sqlite.prepare('SELECT digest FROM blockedDigests WHERE kind = :kind');
+  const selectWithdrawn = sqlite.prepare(`
+    SELECT version, digest FROM patches
+    WHERE kernel = :kernel AND architecture = :architecture AND withdrawn = 1`);
+  const insertRevokedKey = sqlite.prepare('INSERT OR IGNORE INTO revokedKeys VALUES (:id)');
+  const selectRevokedKeys = sqlite.prepare('SELECT id FROM revokedKeys ORDER BY id');
   const upsertKernel = sqlite.prepare(`
     INSERT OR REPLACE INTO kernels VALUES (:kernel, :architecture, :support, :upgradeRequiredDate)`);
   const insertKernel = sqlite.prepare(`
@@ -164,10 +163,9 @@ export function openDatabase(path: string) {
     'SELECT timestamp, cves FROM kernelPackageFixes WHERE kernel = :kernel AND architecture = :architecture',
   );
   const upsertPing = sqlite.prepare(`
-    INSERT INTO pings VALUES (:kernel, :architecture, :version, :event, :detail, 1)
-    ON CONFLICT DO UPDATE SET count = count + 1`);
+    INSERT INTO pings VALUES (:kernel, :architecture, :version, :event, :detail, :tier, 1, :transitionSeconds)
+    ON CONFLICT DO UPDATE SET count = count + 1, transitions = transitions + :transitionSeconds`);
   const selectPings = sqlite.prepare('SELECT * FROM pings ORDER BY rowid');
-  const updateSerial = sqlite.prepare('UPDATE counter SET serial = serial + 1 RETURNING serial');
 
   return {
     close: () => sqlite.close(),
@@ -206,52 +204,48 @@ export function openDatabase(path: string) {
       updateCheckIn.run({ id, lastCheckIn: at, report: JSON.stringify(report) });
     },
 
-    recordTold(id: string, told: string, serial: number): void {
-      updateTold.run({ id, told, toldSerial: serial });
-    },
-
     /** A kernel for which patches are made is a supported one until `setKernel` says otherwise. */
     addPatch(patch: StoredPatch): void {
-      insertPatch.run({ ...patch, fixes: JSON.stringify(patch.fixes) });
+      insertPatch.run({
+        ...patch,
+        cumulative: Number(patch.cumulative),
+        phase: patch.phase ?? null,
+        fixes: JSON.stringify(patch.fixes),
+      });
       insertKernel.run({ kernel: patch.kernel, architecture: patch.architecture });
     },
 
-    /** Ends every file of that version; how many there were. */
-    blockVersion: (version: string) => Number(updateBlocklisted.run({ version }).changes),
+    /** Has no machine apply that version any more; how many patches that were. */
+    withdraw: (version: string) => Number(updateWithdrawn.run({ version }).changes),
 
-    /** Takes back a module or a signing certificate by its digest, wherever it turns up. */
-    blockDigest(kind: 'modules' | 'certificates', digest: string): void {
-      insertBlockedDigest.run({ kind, digest });
+    /** @param id SHA-256 of the public key, as TrustAnchor.keyId. */
+    revokeKey(id: string): void {
+      insertRevokedKey.run({ id });
     },
 
-    /** All that a machine with this kernel must no longer apply; undefined when there is nothing. */
-    blocklist(kernel: string, architecture: Architecture): Blocklist | undefined {
-      const digests = (kind: keyof Blocklist) =>
-        selectBlockedDigests.all({ kind }).map(({ digest }) => digest as string);
-      const patches = selectBlockedVersions
+    revokedKeys: () => selectRevokedKeys.all().map(({ id }) => id as string),
+
+    /** Patches that a machine with this kernel must no longer apply. */
+    withdrawn: (kernel: string, architecture: Architecture) =>
+      selectWithdrawn
         .all({ kernel, architecture })
-        .map(({ version }) => version as string);
-      const lists = { patches, modules: digests('modules'), certificates: digests('certificates') };
-      const filled = Object.entries(lists).filter(([, list]) => list.length > 0);
-      return filled.length === 0 ? undefined : Object.fromEntries(filled);
-    },
+        .map(({ digest, version }) => ({ version, digest }) as unknown as WithdrawnPatch),
 
     /** Forgets every file of that version, without a word against those who have it. */
-    withdrawVersion(version: string): void {
+    forgetVersion(version: string): void {
       deletePatches.run({ version });
     },
 
-    /** The newest patch of a kernel that a tier may see. */
-    newestPatch(kernel: string, architecture: Architecture, tier: Tier): StoredPatch | undefined {
+    /** The patches of a kernel that a tier may see, newest first. */
+    patches(kernel: string, architecture: Architecture, tier: Tier): StoredPatch[] {
       return selectPatches
         .all({ kernel, architecture })
         .map(toPatch)
         .filter((patch) => isVisible(patch, tier))
-        .sort((one, other) => byVersion(one.version, other.version))
-        .at(-1);
+        .sort((one, other) => compareVersions(other.version, one.version));
     },
 
-    /** The patch of that file name, unless it is blocklisted or hidden from the tier. */
+    /** The patch of that file name, unless it is withdrawn or hidden from the tier. */
     patchFile(file: string, tier: Tier): StoredPatch | undefined {
       const row = selectPatchFile.get({ file });
       if (row === undefined) return undefined;
@@ -288,15 +282,14 @@ export function openDatabase(path: string) {
     },
 
     /** Only counted: what is not kept tells nothing about anybody. */
-    countPing(architecture: Architecture, { code, event, kernel, minutes, version }: Ping): void {
-      upsertPing.run({ kernel, architecture, version, event, detail: String(minutes ?? code ?? '') });
+    countPing(architecture: Architecture, ping: Ping): void {
+      const { code, event, kernel, minutes, of, tier = '', transitionSeconds = 0, version } = ping;
+      const detail = [of, minutes, code].filter((part) => part !== undefined).join(' ');
+      upsertPing.run({ kernel, architecture, version, event, tier, detail, transitionSeconds });
     },
 
     /** In the order in which each kind came first. */
     pings: () => selectPings.all() as unknown as StoredPings[],
-
-    /** Greater than every number before it, across restarts. */
-    nextSerial: () => (updateSerial.get() as { serial: number }).serial,
   };
 }
 
@@ -305,8 +298,13 @@ function hash(token: string): string {
 }
 
 function toPatch(row: Record<string, unknown>): StoredPatch {
-  const { blocklisted: _, fixes, ...patch } = row;
-  return { ...patch, fixes: JSON.parse(fixes as string) } as StoredPatch;
+  const { cumulative, fixes, phase, withdrawn: _, ...patch } = row;
+  return {
+    ...patch,
+    cumulative: cumulative === 1,
+    ...(phase !== null && { phase }),
+    fixes: JSON.parse(fixes as string),
+  } as StoredPatch;
 }
 
 function isVisible(patch: StoredPatch, tier: Tier): boolean {

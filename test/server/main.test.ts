@@ -26,7 +26,7 @@ it('serves what an operator adds, while it runs', async () => {
   const registered = await server.client
     .post(`v1/client/${MACHINE_ID}`, {
       headers: { authorization: `Bearer ${token}` },
-      json: { schema: 1, clientVersion: '0.1.0', architecture: 'amd64', kernel: KERNEL },
+      json: { schema: 2, clientVersion: '0.1.0', architecture: 'amd64', kernel: KERNEL },
     })
     .json();
   expect(registered).toMatchObject({ machineToken: expect.stringMatching(/^[0-9a-f]{32}$/) });
@@ -38,19 +38,19 @@ it('serves what an operator adds, while it runs', async () => {
   expect(await support()).toEqual({ Supported: 'kernel-end-of-life' });
 });
 
-it('adds a patch file once, and blocks its version', async () => {
+it('adds a patch file once, and withdraws its version', async () => {
   const path = join(directory, 'any-name.tar.gz');
   await writeFile(path, await patchFileOf('121.1'));
 
   const added = await run('patch', 'add', path);
   const again = await run('patch', 'add', path);
-  const blocked = await run('patch', 'block', '121.1');
+  const withdrawn = await run('patch', 'withdraw', '121.1');
 
   const file = `livepatch-${KERNEL}-121.1-amd64.tar.gz`;
   expect(added.stdout).toContain(file);
   expect(await readFile(join(data, 'patches', file))).toEqual(await readFile(path));
   expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('file already exists') });
-  expect(blocked.stdout).toBe('1 patch files blocked');
+  expect(withdrawn.stdout).toBe('1 patches withdrawn');
 });
 
 it.each([
@@ -58,10 +58,10 @@ it.each([
   ['token', 'add', '--machines', 'many'],
   ['kernel', 'add', '../../etc', 'amd64'],
   ['kernel', 'add', KERNEL],
-  ['patch', 'block'],
+  ['patch', 'withdraw'],
   ['patch', 'remove'],
-  ['module', 'block', 'all'],
-  ['certificate', 'block'],
+  ['patch', 'add', 'x', '--phase', '101'],
+  ['key', 'revoke', 'all'],
 ])('refuses %s %s %s %s', async (...args) => {
   const result = await run(...args);
 

@@ -19,10 +19,9 @@ const USAGE = `A reference Livepatch server.
 
   node test/server/main.ts --data DIR [--host 127.0.0.1] [--port 8443]    serve until interrupted
   node test/server/main.ts --data DIR token add [--tier stable] [--machines N]
-  node test/server/main.ts --data DIR patch add FILE.tar.gz [--tier stable]
-  node test/server/main.ts --data DIR patch block VERSION
-  node test/server/main.ts --data DIR module block SHA512
-  node test/server/main.ts --data DIR certificate block SHA256
+  node test/server/main.ts --data DIR patch add FILE.tar.gz [--tier stable] [--phase PERCENT]
+  node test/server/main.ts --data DIR patch withdraw VERSION
+  node test/server/main.ts --data DIR key revoke SHA256      of its SubjectPublicKeyInfo in DER
   node test/server/main.ts --data DIR kernel add KERNEL ARCHITECTURE [--support supported] [--until DATE]
   node test/server/main.ts --data DIR cves set KERNEL ARCHITECTURE CVE...    what newer packages of it fix
 
@@ -38,6 +37,7 @@ const { values: flags, positionals } = parseArgs({
     port: { type: 'string', default: '8443' },
     tier: { type: 'string', default: 'stable' },
     machines: { type: 'string' },
+    phase: { type: 'string' },
     support: { type: 'string', default: 'supported' },
     until: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -45,6 +45,7 @@ const { values: flags, positionals } = parseArgs({
 });
 
 const WholeNumber = v.pipe(v.string(), v.digits(), v.transform(Number));
+const Per100 = v.pipe(WholeNumber, v.maxValue(100));
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -80,18 +81,18 @@ async function run(data: string): Promise<void> {
       break;
     }
     case 'patch add': {
-      const patch = await addPatchFile(database, files, v.parse(v.string(), args[0]), { tier });
+      const patch = await addPatchFile(database, files, v.parse(v.string(), args[0]), {
+        tier,
+        phase: v.parse(v.optional(Per100), flags.phase),
+      });
       print(`${patch.file} ${patch.sha256}`);
       break;
     }
-    case 'patch block':
-      print(`${database.blockVersion(v.parse(Version, args[0]))} patch files blocked`);
+    case 'patch withdraw':
+      print(`${database.withdraw(v.parse(Version, args[0]))} patches withdrawn`);
       break;
-    case 'module block':
-      database.blockDigest('modules', v.parse(hex(128), args[0]));
-      break;
-    case 'certificate block':
-      database.blockDigest('certificates', v.parse(hex(64), args[0]));
+    case 'key revoke':
+      database.revokeKey(v.parse(hex(64), args[0]));
       break;
     case 'kernel add':
       database.setKernel(v.parse(KernelVersion, args[0]), v.parse(ArchitectureName, args[1]), {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,12 +12,13 @@ import { makePki, type Pki } from './pki.ts';
 import { type ServerOptions, startServer } from './server.ts';
 
 export const MACHINE_ID = '0123456789abcdef0123456789abcdef';
+export const NONCE = '5f6e1f0a1c9b4d20b5b7a0c3a1d2e3f4';
 export const KERNEL = '6.1.0-56-amd64';
 
 /** A check-in as the client would send it, but for `changes`. */
 export function checkInOf(changes: object = {}): object {
   return {
-    schema: 1,
+    schema: 2,
     clientVersion: '0.1.0',
     machineId: MACHINE_ID,
     architecture: 'amd64',
@@ -25,6 +26,7 @@ export function checkInOf(changes: object = {}): object {
     kernel: KERNEL,
     bootTime: '2026-01-11T06:00:12Z',
     uptimeSeconds: 8640,
+    nonce: NONCE,
     cutoffDate: false,
     patchDelay: false,
     ...changes,
@@ -100,7 +102,7 @@ export async function startScene({
     /** The machine token of a machine registered for `tier`. */
     async register(tier: Tier = 'stable', id = MACHINE_ID): Promise<string> {
       const token = database.addAuthToken({ tier });
-      const body = { schema: 1, clientVersion: '0.1.0', architecture: 'amd64', kernel: KERNEL };
+      const body = { schema: 2, clientVersion: '0.1.0', architecture: 'amd64', kernel: KERNEL };
       return (await ask('POST', `/v1/client/${id}`, { token, body })).body.machineToken;
     },
 
@@ -108,10 +110,10 @@ export async function startScene({
       ask('POST', `/v1/client/${MACHINE_ID}/updates`, { token, body: checkInOf(changes) }),
 
     /** A patch file of random content in the server's catalogue. */
-    async addPatch(version: string, tier: Tier = 'stable'): Promise<StoredPatch> {
+    async addPatch(version: string, tier: Tier = 'stable', phase?: number): Promise<StoredPatch> {
       const path = join(directory, `${version}.tar.gz`);
       await writeFile(path, await patchFileOf(version));
-      return addPatchFile(database, files, path, { tier });
+      return addPatchFile(database, files, path, { tier, phase });
     },
 
     async end(): Promise<void> {
@@ -124,19 +126,21 @@ export async function startScene({
 
 export type Scene = Awaited<ReturnType<typeof startScene>>;
 
-/** A patch file as the catalogue takes it, its module random bytes. */
+/** A patch file as the catalogue takes it, its module random bytes; nothing in it is signed. */
 export async function patchFileOf(version: string): Promise<Uint8Array> {
+  const module = randomBytes(4096);
   const metadata = JSON.stringify({
-    schema: 1,
+    schema: 2,
     kernel: KERNEL,
     architecture: 'amd64',
     version,
     module: 'livepatch_demo',
-    file: 'livepatch_demo.ko',
+    digest: createHash('sha512').update(module).digest('hex'),
+    vermagic: `${KERNEL} SMP preempt mod_unload modversions `,
+    cumulative: true,
     releasedAt: '2026-01-10T12:00:00Z',
     fixes: [{ name: 'CVE-2026-0001', description: 'A use after free in the net scheduler.' }],
   });
-  const module = randomBytes(4096);
   const tar = await packTar([
     { header: { name: 'livepatch/metadata.json', size: Buffer.byteLength(metadata) }, body: metadata },
     { header: { name: 'livepatch/livepatch_demo.ko', size: module.length }, body: module },

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => scene.end());
 
-const registration = { schema: 1, clientVersion: '0.1.0', architecture: 'amd64', kernel: KERNEL };
+const registration = { schema: 2, clientVersion: '0.1.0', architecture: 'amd64', kernel: KERNEL };
 const OTHER_ID = 'f'.repeat(32);
 
 describe('registering', () => {
@@ -30,7 +30,7 @@ describe('registering', () => {
     expect(answer.status).toBe(200);
     const { machineToken } = v.parse(RegisterAnswer, answer.body);
     const info = await scene.ask('GET', `/v1/client/${MACHINE_ID}/info`, { token: machineToken });
-    expect(v.parse(InfoAnswer, info.body)).toEqual({ schema: 1, tier: 'beta' });
+    expect(v.parse(InfoAnswer, info.body)).toEqual({ schema: 2, tier: 'beta' });
   });
 
   it.each([
@@ -77,19 +77,59 @@ describe('registering', () => {
 });
 
 describe('checking in', () => {
-  it('offers the newest patch, newer by number and not by letter', async () => {
+  it('lists every patch, newest first, by number and not by letter', async () => {
     const token = await scene.register();
-    await scene.addPatch('121.9');
-    const newest = await scene.addPatch('121.10');
+    const versions = ['121.9', '122.1', '121.10'];
+    for (const version of versions) await scene.addPatch(version);
 
     const answer = await scene.checkIn(token);
 
     expect(answer.status).toBe(200);
-    expect(v.parse(CheckInAnswer, answer.body)).toMatchObject({
-      support: 'supported',
-      tier: 'stable',
-      offer: { version: '121.10', sha256: newest.sha256, size: newest.size },
-    });
+    const { candidates, ...advice } = v.parse(CheckInAnswer, answer.body);
+    expect(advice).toMatchObject({ support: 'supported', tier: 'stable', withdrawn: [], revokedKeys: [] });
+    expect(candidates.map(({ version }) => version)).toEqual(['122.1', '121.10', '121.9']);
+  });
+
+  it('repeats what the metadata of a patch file says, and its phase', async () => {
+    const token = await scene.register();
+    const { digest, sha256, size } = await scene.addPatch('121.1', 'stable', 10);
+
+    expect((await scene.checkIn(token)).body.candidates).toEqual([
+      {
+        version: '121.1',
+        digest,
+        module: 'livepatch_demo',
+        cumulative: true,
+        releasedAt: '2026-01-10T12:00:00Z',
+        fixes: [
+          {
+            name: 'CVE-2026-0001',
+            description: 'A use after free in the net scheduler.',
+            bug: '',
+            patched: true,
+          },
+        ],
+        sha256,
+        size,
+        phase: 10,
+        url: `/v1/patches/livepatch-${KERNEL}-121.1-amd64.tar.gz`,
+      },
+    ]);
+  });
+
+  it('lists no more than a client takes, and leaves out the oldest', async () => {
+    const token = await scene.register();
+    const patch = await scene.addPatch('120.1');
+    for (let minor = 1; minor <= 100; minor += 1) {
+      const digest = String(minor).padStart(128, '0');
+      const sha256 = String(minor).padStart(64, '0');
+      scene.database.addPatch({ ...patch, file: `${minor}`, version: `121.${minor}`, digest, sha256 });
+    }
+
+    const { candidates } = v.parse(CheckInAnswer, (await scene.checkIn(token)).body);
+
+    expect(candidates).toHaveLength(100);
+    expect(candidates.at(-1)?.version).toBe('121.1');
   });
 
   it('offers nothing for another kernel or architecture', async () => {
@@ -99,60 +139,51 @@ describe('checking in', () => {
     for (const other of [{ kernel: '6.1.0-57-amd64' }, { architecture: 'arm64' }]) {
       const { body } = await scene.checkIn(token, other);
       expect(body).toMatchObject({ support: 'unsupported' });
-      expect(body.offer).toBeUndefined();
+      expect(body.candidates).toEqual([]);
     }
   });
 
   it.each([
-    ['stable', '121.1'],
-    ['candidate', '121.1'],
-    ['beta', '121.2'],
-    ['edge', '121.3'],
-  ] as const)('shows a machine of tier %s version %s', async (tier, version) => {
+    ['stable', ['121.1']],
+    ['candidate', ['121.1']],
+    ['beta', ['121.2', '121.1']],
+    ['edge', ['121.3', '121.2', '121.1']],
+  ] as const)('shows a machine of tier %s versions %s', async (tier, versions) => {
     await scene.addPatch('121.1', 'stable');
     await scene.addPatch('121.2', 'beta');
     await scene.addPatch('121.3', 'edge');
 
     const { body } = await scene.checkIn(await scene.register(tier));
 
-    expect(body.offer.version).toBe(version);
+    expect(body.candidates.map(({ version }: { version: string }) => version)).toEqual(versions);
   });
 
-  it('falls back to the version before a blocklisted one', async () => {
+  it('lists a withdrawn patch as that, and no longer serves its file', async () => {
     const token = await scene.register();
     await scene.addPatch('121.1');
-    const blocked = await scene.addPatch('121.2');
-    scene.database.blockVersion('121.2');
+    const { digest, file } = await scene.addPatch('121.2');
+    scene.database.withdraw('121.2');
 
-    expect((await scene.checkIn(token)).body.offer.version).toBe('121.1');
-    expect((await scene.ask('GET', `/v1/patches/${blocked.file}`, { token })).status).toBe(404);
+    const { candidates, withdrawn } = v.parse(CheckInAnswer, (await scene.checkIn(token)).body);
+
+    expect(candidates.map(({ version }) => version)).toEqual(['121.1']);
+    expect(withdrawn).toEqual([{ version: '121.2', digest }]);
+    expect((await scene.ask('GET', `/v1/patches/${file}`, { token })).status).toBe(404);
   });
 
-  it('names what was taken back, once it is told', async () => {
+  it('names the keys that were revoked', async () => {
     const token = await scene.register();
-    await scene.addPatch('121.1');
-    const first = await scene.checkIn(token);
-    scene.database.blockVersion('121.1');
-    scene.database.blockDigest('modules', 'a'.repeat(128));
-    scene.database.blockDigest('certificates', 'b'.repeat(64));
+    scene.database.revokeKey('b'.repeat(64));
 
-    const { status, body } = await scene.checkIn(token, { lastSerial: first.body.serial });
-
-    expect(first.body.blocklist).toBeUndefined();
-    expect(status).toBe(200);
-    expect(v.parse(CheckInAnswer, body).blocklist).toEqual({
-      patches: ['121.1'],
-      modules: ['a'.repeat(128)],
-      certificates: ['b'.repeat(64)],
-    });
+    expect(v.parse(CheckInAnswer, (await scene.checkIn(token)).body).revokedKeys).toEqual(['b'.repeat(64)]);
   });
 
-  it("says nothing of what was taken back from another kernel's machines", async () => {
+  it("says nothing of what was withdrawn from another kernel's machines", async () => {
     const token = await scene.register();
     await scene.addPatch('121.1');
-    scene.database.blockVersion('121.1');
+    scene.database.withdraw('121.1');
 
-    expect((await scene.checkIn(token, { kernel: '6.1.0-57-amd64' })).body.blocklist).toBeUndefined();
+    expect((await scene.checkIn(token, { kernel: '6.1.0-57-amd64' })).body.withdrawn).toEqual([]);
   });
 
   it('tells how long a kernel is covered', async () => {
@@ -165,16 +196,16 @@ describe('checking in', () => {
     });
   });
 
-  it('numbers its answers upwards, 204 included', async () => {
+  it('repeats the nonce', async () => {
     const token = await scene.register();
-    const first = await scene.checkIn(token);
-    const second = await scene.checkIn(token, { lastSerial: first.body.serial });
-    const third = await scene.checkIn(token);
+    const nonce = 'c'.repeat(32);
 
-    expect(second.status).toBe(204);
-    const serials = [first.body.serial, Number(second.headers['livepatch-serial']), third.body.serial];
-    expect(serials).toEqual([1, 2, 3]);
-    expect(Date.parse(String(second.headers['livepatch-issued-at']))).not.toBeNaN();
+    const { body } = await scene.checkIn(token, { nonce });
+    const again = await scene.checkIn(token, { nonce, known: body.tag });
+
+    expect(body.nonce).toBe(nonce);
+    expect(again).toMatchObject({ status: 204, headers: { 'livepatch-nonce': nonce } });
+    expect(Date.parse(String(again.headers['livepatch-issued-at']))).not.toBeNaN();
   });
 
   it('keeps the report', async () => {
@@ -188,70 +219,67 @@ describe('checking in', () => {
   });
 
   describe('answers 204', () => {
-    const applied = { version: '121.1', state: 'applied' };
     let token: string;
-    let lastSerial: number;
+    let known: string;
     beforeEach(async () => {
       token = await scene.register();
       await scene.addPatch('121.1');
-      lastSerial = (await scene.checkIn(token)).body.serial;
+      known = (await scene.checkIn(token)).body.tag;
     });
 
-    it('when the machine knows the advice and has applied the patch', async () => {
-      const answer = await scene.checkIn(token, { patch: applied, lastSerial });
+    it('when the machine knows the advice, whichever machine it is', async () => {
+      const answer = await scene.checkIn(token, { known });
 
       expect(answer.status).toBe(204);
       expect(answer.body).toHaveLength(0);
+      expect((await scene.checkIn(await scene.register(), { known })).status).toBe(204);
+    });
+
+    it.each<[string, () => unknown]>([
+      ['support', () => scene.database.setKernel(KERNEL, 'amd64', { support: 'kernel-end-of-life' })],
+      ['a patch', () => scene.addPatch('121.2')],
+      ['a withdrawn patch', () => scene.database.withdraw('121.1')],
+      ['a revoked key', () => scene.database.revokeKey('b'.repeat(64))],
+      [
+        'CVE data',
+        () =>
+          scene.database.setKernelPackageFixes(KERNEL, 'amd64', {
+            timestamp: '2026-11-20T08:00:00Z',
+            kernelPackageFixes: [],
+          }),
+      ],
+    ])('but not when there is news of %s', async (_, change) => {
+      await change();
+
+      expect((await scene.checkIn(token, { known })).status).toBe(200);
     });
 
     it.each([
-      ['the patch is not applied', { lastSerial: 1 }],
-      ['another version is applied', { lastSerial: 1, patch: { version: '120.1', state: 'applied' } }],
-      ['the patch failed', { lastSerial: 1, patch: { version: '121.1', state: 'apply-failed' } }],
-      ['the machine has no answer in hand', { patch: applied }],
-      ['the machine has only an older answer in hand', { patch: applied, lastSerial: 0 }],
-    ])('but not when %s', async (_, changes) => {
-      expect(lastSerial).toBe(1);
-      expect((await scene.checkIn(token, changes)).status).toBe(200);
+      ['knows nothing', { known: undefined }],
+      ['knows something else', { known: 'as before' }],
+      ['has another kernel', { kernel: '6.1.0-57-amd64' }],
+      ['is of another architecture', { architecture: 'arm64' }],
+    ])('but not when the machine %s', async (_, changes) => {
+      expect((await scene.checkIn(token, { known, ...changes })).status).toBe(200);
     });
 
-    it('but not when there is something new to say', async () => {
-      scene.database.setKernel(KERNEL, 'amd64', { support: 'kernel-end-of-life' });
-
-      const answer = await scene.checkIn(token, { patch: applied, lastSerial });
-
-      expect(answer).toMatchObject({ status: 200, body: { support: 'kernel-end-of-life' } });
-    });
-
-    it('but not before news that were lost on their way have arrived', async () => {
-      scene.database.setKernel(KERNEL, 'amd64', { support: 'kernel-end-of-life' });
-      await scene.checkIn(token, { patch: applied, lastSerial });
-
-      const repeated = await scene.checkIn(token, { patch: applied, lastSerial });
-      expect(repeated.status).toBe(200);
-      const { serial } = repeated.body;
-      expect((await scene.checkIn(token, { patch: applied, lastSerial: serial })).status).toBe(204);
-    });
-
-    it('but not after a new registration', async () => {
-      token = await scene.register();
-
-      expect((await scene.checkIn(token, { patch: applied, lastSerial })).status).toBe(200);
+    it('but not when the machine is of another tier', async () => {
+      expect((await scene.checkIn(await scene.register('beta'), { known })).status).toBe(200);
     });
   });
 });
 
 describe('a patch file', () => {
-  it('is what the offer says', async () => {
+  it('is what its candidate says', async () => {
     const token = await scene.register();
     const { file, sha256 } = await scene.addPatch('121.1');
-    const { offer } = (await scene.checkIn(token)).body;
+    const [candidate] = (await scene.checkIn(token)).body.candidates;
 
-    const answer = await scene.ask('GET', offer.url, { token });
+    const answer = await scene.ask('GET', candidate.url, { token });
 
     expect(answer.status).toBe(200);
     expect(answer.headers).toMatchObject({
-      'content-length': String(offer.size),
+      'content-length': String(candidate.size),
       etag: `"${sha256}"`,
       'accept-ranges': 'bytes',
     });
@@ -392,13 +420,17 @@ describe('what is malformed', () => {
   it.each([
     ['not JSON', '{"schema":', /^body: not JSON$/],
     ['not an object', '[]', /^body: |^schema: /],
-    ['of another schema', checkInOf({ schema: 2 }), /^schema: /],
+    ['of another schema', checkInOf({ schema: 1 }), /^schema: /],
     ['without a kernel', checkInOf({ kernel: undefined }), /^kernel: /],
     ['with a kernel that is a path', checkInOf({ kernel: '../../etc' }), /^kernel: not a kernel version$/],
     ['with a number for a string', checkInOf({ cpuModel: 1 }), /^cpuModel: /],
     ['with a negative uptime', checkInOf({ uptimeSeconds: -1 }), /^uptimeSeconds: /],
     ['with an unknown state', checkInOf({ patch: { version: '1.1', state: 'fine' } }), /^patch\.state: /],
-    ['with an escape sequence', checkInOf({ cpuModel: '\x1b[2J' }), /^cpuModel: holds a control character$/],
+    [
+      'with an escape sequence',
+      checkInOf({ cpuModel: '\x1b[2J' }),
+      /^cpuModel: holds an unprintable character$/,
+    ],
     ["with another machine's id", checkInOf({ machineId: OTHER_ID }), /^machineId: /],
   ])('is refused: a check-in %s', async (_, body, error) => {
     const token = await scene.register();
@@ -416,7 +448,7 @@ describe('what is malformed', () => {
     const answer = await scene.checkIn(token, { schema: 'secret '.repeat(1000) });
 
     expect(answer.status).toBe(400);
-    expect(answer.body).toEqual({ error: 'schema: Invalid type: Expected 1' });
+    expect(answer.body).toEqual({ error: 'schema: Invalid type: Expected 2' });
   });
 
   it('is refused: a body without end', async () => {
@@ -471,7 +503,7 @@ describe('CVE data', () => {
 
     const answer = await scene.ask('GET', path, { token });
 
-    expect(v.parse(CvesAnswer, answer.body)).toEqual({ schema: 1, ...FIXES });
+    expect(v.parse(CvesAnswer, answer.body)).toEqual({ schema: 2, ...FIXES });
     const digest = createHash('sha256').update(JSON.stringify(answer.body)).digest('hex');
     expect(answer).toMatchObject({ status: 200, headers: { etag: `"${digest}"` } });
     const again = await scene.ask('GET', path, { token, headers: { 'if-none-match': `"${digest}"` } });
@@ -505,23 +537,27 @@ describe('CVE data', () => {
 });
 
 describe('pings', () => {
-  const PING = { schema: 1, architecture: 'amd64', event: 'before', version: '121.4', kernel: KERNEL };
+  const PING = { schema: 2, architecture: 'amd64', event: 'before', version: '121.4', kernel: KERNEL };
 
   it('are taken from anybody, and counted', async () => {
-    const settled = { ...PING, event: 'settled', minutes: 5 };
-    for (const body of [PING, settled, settled]) {
+    const settled = { ...PING, event: 'settled', minutes: 5, tier: 'beta', transitionSeconds: 1.5 };
+    const rebooted = { ...PING, event: 'rebooted', of: 'settled', minutes: 15 };
+    for (const body of [PING, settled, settled, rebooted]) {
       expect((await scene.ask('POST', '/v1/pings', { body })).status).toBe(204);
     }
 
     expect(scene.database.pings()).toMatchObject([
       { event: 'before', version: '121.4', kernel: KERNEL, architecture: 'amd64', detail: '', count: 1 },
-      { event: 'settled', detail: '5', count: 2 },
+      { event: 'settled', detail: '5', tier: 'beta', count: 2, transitions: 3 },
+      { event: 'rebooted', detail: 'settled 15', count: 1 },
     ]);
   });
 
   it.each([
     ['event', { event: 'bored' }],
     ['minutes', { minutes: 2 }],
+    ['transitionSeconds', { transitionSeconds: -1 }],
+    ['of', { of: 'error' }],
     ['code', { code: 'whatever I like to say' }],
   ])('are refused with a wrong %s', async (field, change) => {
     const answer = await scene.ask('POST', '/v1/pings', { body: { ...PING, ...change } });

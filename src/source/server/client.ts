@@ -1,123 +1,175 @@
+import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
+import { LivepatchError } from '../../errors.ts';
 import { Time } from '../../schemas.ts';
 import { Secret } from '../../secret.ts';
-import type { Answer, Config, Machine, Offer, Ping, Support } from '../../types.ts';
+import type { Config } from '../../types.ts';
 import { download } from '../download.ts';
 import { NETWORK_DEPS, type NetworkDeps } from '../network-deps.ts';
 import { withRetry } from '../retry.ts';
-import { type Transport, type TransportConfig, transport } from '../transport.ts';
-import { type CvesFetched, fetchCves } from './cves.ts';
+import type { MachineReport, Registry, Source } from '../source.ts';
+import { type TransportConfig, transport } from '../transport.ts';
+import { apiBase } from './base.ts';
+import { fetchCves } from './cves.ts';
 import { ask, badAnswer, exchange, type Request } from './exchange.ts';
 import {
   type CheckIn,
   CheckInAnswer,
   ISSUED_AT_HEADER,
+  NONCE_HEADER,
   type PingRequest,
   RegisterAnswer,
   registerRequest,
   SCHEMA,
-  SERIAL_HEADER,
   SupportedAnswer,
 } from './messages.ts';
 
-/**
- * The Livepatch server, seen from here. Every method throws LivepatchError `network` when it cannot be reached,
- * `server-refused` when it says no, `bad-answer` when it says something else than was agreed. What may pass is tried
- * again; see retry.ts.
- */
-export interface Server {
-  /** Asks, without a token, whether the server covers this machine's kernel. */
-  support(machine: Machine): Promise<Support>;
-  /** @returns the machine token. */
-  register(machine: Machine, authToken: Secret): Promise<Secret>;
-  checkIn(report: CheckIn, machineToken: Secret): Promise<Answer>;
-  /** The bytes of a patch file, to be thrown away when it ends in an error; see download.ts. */
-  download(offer: Offer, machineToken: Secret): AsyncIterable<Uint8Array>;
-  /** Asks once. @param known the digest of what was fetched before. */
-  cves(machineId: string, machineToken: Secret, known: string | undefined): Promise<CvesFetched>;
-  /** Tells how a patch fares: without a token, once, and not for long. */
-  ping(ping: Ping, machine: Pick<Machine, 'architecture'>): Promise<void>;
-  /** Tells the server that this machine's token is done with. Once: whoever leaves does not wait at the door. */
-  unregister(machineId: string, machineToken: Secret): Promise<void>;
-}
-
 type ServerConfig = TransportConfig & Pick<Config, 'remoteServer' | 'tlsPatchDownload'>;
 
-/** Makes no connection until it is asked something. */
+/** The Livepatch server of PROTOCOL.md, seen from here. Makes no connection until it is asked something. */
 export function livepatchServer(
   config: ServerConfig,
   clientVersion: string,
   changed: Partial<NetworkDeps> = {},
-): Server {
+): Source & { registry: Registry } {
   const deps = { ...NETWORK_DEPS, ...changed };
   const carrier = transport(config, `canonical-livepatch/${clientVersion}`, deps);
-  const client = (id: string, rest = '') => at(config.remoteServer, `v1/client/${id}${rest}`);
+  const base = apiBase(carrier, config.remoteServer);
+  /** Addresses of the files that the last answer named, by SHA-256. */
+  let addresses = new Map<string, string>();
+  /** Where the last check-in was answered from; undefined behind a proxy. */
+  let peer: string | undefined;
   const { answerTime, cvesTime, pingTime } = deps.limits;
   const timeLimit = config.dialTimeout + answerTime;
 
+  const request = async (
+    method: Request['method'],
+    path: string,
+    more: Omit<Partial<Request>, 'method' | 'url'> = {},
+  ): Promise<Request> => ({ method, url: new URL(path, await base()), timeLimit, ...more });
+
+  /** An answer that may not be empty. */
+  const required = <T>(make: () => Promise<Request>, schema: v.GenericSchema<unknown, T>): Promise<T> =>
+    withRetry(deps, async () => {
+      const asked = await make();
+      const { answer } = await ask(carrier, asked, schema);
+      if (answer === undefined) throw badAnswer(asked, 'it is empty');
+      return answer;
+    });
+
   return {
-    async support(machine) {
-      const url = at(config.remoteServer, 'v1/api/kernels/supported');
-      url.searchParams.set('kernel-version', machine.kernel);
-      url.searchParams.set('architecture', machine.architecture);
-      const answer = await required(carrier, { method: 'GET', url, timeLimit }, SupportedAnswer);
-      return answer.Supported;
+    checkIn: (report, token) =>
+      withRetry(deps, async () => {
+        // A new one for every try: what was answered to the one before may come late.
+        const nonce = randomBytes(16).toString('hex');
+        const body = checkInBody(report, clientVersion, nonce);
+        const asked = await request('POST', clientPath(report.machine.id, '/updates'), { token, body });
+        const { answer, ...response } = await ask(carrier, asked, CheckInAnswer);
+        peer = response.peer;
+        if (answer === undefined) return unchanged(asked, response.headers, body);
+        requireSame(asked, answer.nonce, nonce);
+        const { candidates, issuedAt, nonce: _, schema: __, ...advice } = answer;
+        addresses = new Map(candidates.map(({ sha256, url }) => [sha256, url]));
+        return {
+          issuedAt,
+          advice: {
+            ...advice,
+            kernel: report.machine.kernel,
+            candidates: candidates.map(({ url: _, ...candidate }) => candidate),
+          },
+        };
+      }),
+    async *fetch(candidate, token) {
+      const url = addresses.get(candidate.sha256);
+      if (url === undefined) {
+        throw new LivepatchError(
+          'general',
+          `the server has not named patch ${candidate.version} in this run`,
+        );
+      }
+      const { sha256, size } = candidate;
+      const { tlsPatchDownload: onlyTls } = config;
+      yield* download(carrier, await base(), { url, sha256, size }, { token, onlyTls, peer });
     },
-    async register(machine, token) {
-      const url = client(machine.id);
-      const body = registerRequest(machine, clientVersion);
-      const answer = await required(carrier, { method: 'POST', url, token, body, timeLimit }, RegisterAnswer);
-      return new Secret(answer.machineToken);
+    async cves(machine, token, known) {
+      return fetchCves(
+        carrier,
+        await request('GET', clientPath(machine.id, '/cves'), { token, timeLimit: cvesTime }),
+        known,
+      );
     },
-    async checkIn(body, token) {
-      const url = client(body.machineId, '/updates');
-      const request: Request = { method: 'POST', url, token, body, timeLimit };
-      const { answer, headers } = await withRetry(deps, () => ask(carrier, request, CheckInAnswer));
-      if (answer === undefined) return unchanged(request, headers);
-      const { serial, issuedAt, ...advice } = answer;
-      return { serial, issuedAt, advice };
-    },
-    download: (offer, token) =>
-      download(carrier, config.remoteServer, offer, { token, onlyTls: config.tlsPatchDownload }),
-    cves(machineId, token, known) {
-      const url = client(machineId, '/cves');
-      return fetchCves(carrier, { method: 'GET', url, token, timeLimit: cvesTime }, known);
-    },
-    async ping(ping, { architecture }) {
-      const url = at(config.remoteServer, 'v1/pings');
-      const body: v.InferOutput<typeof PingRequest> = { schema: SCHEMA, architecture, ...ping };
-      await exchange(carrier, { method: 'POST', url, body, timeLimit: pingTime }, [204]);
-    },
-    async unregister(machineId, token) {
-      await ask(carrier, { method: 'DELETE', url: client(machineId), token, timeLimit }, v.unknown());
+    registry: {
+      async support({ architecture, kernel }) {
+        const query = new URLSearchParams({ 'kernel-version': kernel, architecture });
+        const make = () => request('GET', `v1/api/kernels/supported?${query}`);
+        return (await required(make, SupportedAnswer)).Supported;
+      },
+      async register(machine, token) {
+        const body = registerRequest(machine, clientVersion);
+        const make = () => request('POST', clientPath(machine.id), { token, body });
+        return new Secret((await required(make, RegisterAnswer)).machineToken);
+      },
+      async unregister(machineId, token) {
+        await ask(carrier, await request('DELETE', clientPath(machineId), { token }), v.unknown());
+      },
+      async ping(ping, { architecture }) {
+        const body: v.InferOutput<typeof PingRequest> = { schema: SCHEMA, architecture, ...ping };
+        await exchange(carrier, await request('POST', 'v1/pings', { body, timeLimit: pingTime }), [204]);
+      },
     },
   };
 }
 
-/** A path below the server's address, which may have a path of its own. */
-function at(server: URL, path: string): URL {
-  return new URL(path, server.href.endsWith('/') ? server.href : `${server.href}/`);
+function clientPath(machineId: string, rest = ''): string {
+  return `v1/client/${machineId}${rest}`;
 }
 
-/** An answer that may not be empty. */
-async function required<T>(
-  carrier: Transport,
+/** What a check-in tells of the machine, field by field: nothing else ever leaves it. */
+function checkInBody(report: MachineReport, clientVersion: string, nonce: string): CheckIn {
+  const { machine, patch, lastCheck, known, cutoffDate, patchDelay } = report;
+  return {
+    schema: SCHEMA,
+    clientVersion,
+    machineId: machine.id,
+    architecture: machine.architecture,
+    cpuModel: machine.cpuModel,
+    kernel: machine.kernel,
+    bootTime: machine.bootTime,
+    uptimeSeconds: machine.uptimeSeconds,
+    patch: patch && { version: patch.version, state: patch.state },
+    lastCheck,
+    nonce,
+    known,
+    cutoffDate,
+    patchDelay,
+  };
+}
+
+/**
+ * Somebody on the way, or a cache, that sends an old answer once more could keep a machine at an old patch for ever. A
+ * serial number in place of the nonce could be turned to its end by one answer.
+ */
+function requireSame(request: Request, answered: string, nonce: string): void {
+  if (answered === nonce) return;
+  throw badAnswer(request, 'it is not to this check-in: an old one was replayed', {
+    hint: 'Does a cache or a proxy stand before remote-server?',
+  });
+}
+
+const UnchangedHeaders = v.object({ [NONCE_HEADER]: v.string(), [ISSUED_AT_HEADER]: Time });
+
+/** 204: everything is as this machine knows it. */
+function unchanged(
   request: Request,
-  schema: v.GenericSchema<unknown, T>,
-): Promise<T> {
-  const { answer } = await withRetry(carrier.deps, () => ask(carrier, request, schema));
-  if (answer === undefined) throw badAnswer(request, 'it is empty');
-  return answer;
-}
-
-const UnchangedHeaders = v.object({
-  [SERIAL_HEADER]: v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number)),
-  [ISSUED_AT_HEADER]: Time,
-});
-
-/** 204: everything is as it was last told. */
-function unchanged(request: Request, headers: unknown): Answer {
+  headers: unknown,
+  { known, nonce }: CheckIn,
+): {
+  issuedAt: string;
+  advice: 'unchanged';
+} {
+  if (known === undefined) throw badAnswer(request, 'a 204 says "as before", but this machine knows nothing');
   const result = v.safeParse(UnchangedHeaders, headers);
-  if (!result.success) throw badAnswer(request, 'a 204 must carry its number and time');
-  return { serial: result.output[SERIAL_HEADER], issuedAt: result.output[ISSUED_AT_HEADER] };
+  if (!result.success) throw badAnswer(request, 'a 204 must carry its nonce and time');
+  requireSame(request, result.output[NONCE_HEADER], nonce);
+  return { issuedAt: result.output[ISSUED_AT_HEADER], advice: 'unchanged' };
 }

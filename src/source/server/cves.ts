@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { CveData } from '../../types.ts';
+import type { CvesFetched } from '../source.ts';
 import type { Transport } from '../transport.ts';
 import { badAnswer, exchange, parse, type Request } from './exchange.ts';
 import { CvesAnswer } from './messages.ts';
-
-/** What came of asking: `none` means that the server has no such data for this kernel. */
-export type CvesFetched = 'unchanged' | 'none' | (CveData & { digest: string });
 
 /**
  * Fetches CVE data, unless it is what is known already (RFC 9110 section 13.1.2).

@@ -4,14 +4,19 @@ import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Secret } from '../../secret.ts';
+import { printable } from '../../text.ts';
 import type { Refused } from '../retry.ts';
 import type { Transport } from '../transport.ts';
-import { ErrorAnswer } from './messages.ts';
+import { withoutSecret } from '../without-secret.ts';
+import { ErrorAnswer, SCHEMA } from './messages.ts';
 
 export interface Request {
   method: 'GET' | 'POST' | 'DELETE';
   url: URL;
-  token?: Secret;
+  /** Sent with it. */
+  token?: Secret | undefined;
+  /** Not sent, and not to be shown either should somebody repeat it. */
+  conceal?: Secret | undefined;
   headers?: Record<string, string>;
   /** Sent as JSON. */
   body?: unknown;
@@ -24,7 +29,11 @@ export interface Response {
   status: number;
   headers: IncomingHttpHeaders;
   body: Readable;
+  /** The address that answered; undefined behind a proxy. */
+  peer: string | undefined;
 }
+
+type Head = Pick<Response, 'status' | 'headers'>;
 
 /**
  * Sends a request and waits for the head of its answer.
@@ -48,7 +57,8 @@ export async function send({ http, agentsFor }: Transport, request: Request): Pr
     body.once('response', (response: IncomingMessage) => {
       // got leaves one that has arrived and was not read to us: its connection would keep the process from ending.
       body.once('close', () => response.destroy());
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+      const peer = agent === undefined ? response.socket.remoteAddress : undefined;
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body, peer });
     });
     body.once('error', (error) => reject(unreachable(request, error)));
   });
@@ -63,9 +73,16 @@ export async function ask<T>(
   transport: Transport,
   request: Request,
   schema: v.GenericSchema<unknown, T>,
-): Promise<{ answer: T | undefined; headers: IncomingHttpHeaders }> {
-  const { status, headers, text } = await exchange(transport, request, [200, 204]);
-  return { answer: status === 204 ? undefined : parse(request, text, schema), headers };
+): Promise<{ answer: T | undefined; headers: IncomingHttpHeaders; peer: string | undefined }> {
+  const { text, ...response } = await exchange(transport, request, [200, 204]);
+  return { ...response, answer: response.status === 204 ? undefined : parse(request, text, schema) };
+}
+
+/** Sends a request and takes no more of its answer than the head. */
+export async function head(transport: Transport, request: Request): Promise<Head> {
+  const { body, ...response } = await send(transport, request);
+  body.destroy();
+  return response;
 }
 
 /**
@@ -77,17 +94,31 @@ export async function exchange(
   transport: Transport,
   request: Request,
   expected: number[],
-): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
-  const { status, headers, body } = await send(transport, request);
-  const text = await readBounded(request, body, transport.deps.limits.answerBytes);
-  if (!expected.includes(status)) throw refusal(request, { status, headers }, text);
-  const { 'content-encoding': encoding = 'identity' } = headers;
-  if (encoding !== 'identity' && text !== '')
+): Promise<Omit<Response, 'body'> & { text: string }> {
+  const { body, ...response } = await send(transport, request);
+  const bytes = await readBounded(request, body, transport.deps.limits.answerBytes);
+  if (!expected.includes(response.status)) throw refusal(request, response, bytes);
+  const { 'content-encoding': encoding = 'identity' } = response.headers;
+  if (encoding !== 'identity' && bytes.length > 0)
     throw badAnswer(request, 'it is compressed, which was not asked for');
-  return { status, headers, text };
+  const text = decode(bytes);
+  if (text === undefined) throw badAnswer(request, 'it is not UTF-8');
+  return { ...response, text };
 }
 
-async function readBounded(request: Request, body: Readable, limit: number): Promise<string> {
+/**
+ * @returns undefined for what is not UTF-8. A decoder that mends it makes three bytes of one, so that an answer of the
+ * allowed size could outgrow what may be kept of it.
+ */
+function decode(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readBounded(request: Request, body: Readable, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -101,7 +132,7 @@ async function readBounded(request: Request, body: Readable, limit: number): Pro
     throw unreachable(request, error);
   }
   if (size > limit) throw badAnswer(request, 'it is too long');
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** The JSON of an answer. @throws LivepatchError `bad-answer` naming the field that is not as agreed. */
@@ -119,15 +150,17 @@ export function parse<T>(request: Request, text: string, schema: v.GenericSchema
   throw badAnswer(request, `${v.getDotPath(issue) ?? 'its top'} is not as agreed`);
 }
 
-/** Without user, password and query: a file host's address may hold what opens it. */
-export function addressOf({ host, pathname, protocol }: URL): string {
-  const address = `${protocol}//${host}${pathname}`;
-  const longest = LIMITS.network.errorTextLength;
-  return address.length > longest ? `${address.slice(0, longest)}…` : address;
+/** Without user, password, query and fragment: a file host's address may hold what opens it. */
+export function addressOf(url: URL, token?: Secret): string {
+  const address = `${url.protocol}//${url.host}${url.pathname}`;
+  return printable(
+    token === undefined ? address : withoutSecret(address, token),
+    LIMITS.network.errorTextLength,
+  );
 }
 
-function named({ method, url }: Request): string {
-  return `${method} request to "${addressOf(url)}"`;
+function named({ conceal, method, token = conceal, url }: Request): string {
+  return `${method} request to "${addressOf(url, token)}"`;
 }
 
 /** A failure of the connection. What broke is told apart from who spoke something else than HTTP. */
@@ -137,35 +170,35 @@ export function unreachable(request: Request, error: unknown): LivepatchError {
   if (code.startsWith('HPE_')) {
     return badAnswer(request, code === 'HPE_HEADER_OVERFLOW' ? 'its header is too long' : 'it is not HTTP');
   }
-  const reason = printable(messageOf(error));
+  const reason = shown(request, messageOf(error));
   // got's own error holds the request, and so the token; what is passed on is its words alone.
   const cause = Object.assign(new Error(reason), { code });
   return new LivepatchError('network', `${named(request)} failed`, { hint: advise(code, reason), cause });
 }
 
-export function badAnswer(request: Request, reason: string): LivepatchError {
-  return new LivepatchError('bad-answer', `${named(request)} got an unusable answer: ${reason}`, {
-    hint: 'Is remote-server the address of a Livepatch server that speaks protocol version 1?',
-  });
+export function badAnswer(
+  request: Request,
+  reason: string,
+  {
+    hint = `Is remote-server the address of a Livepatch server that speaks protocol version ${SCHEMA}?`,
+  } = {},
+): LivepatchError {
+  return new LivepatchError('bad-answer', `${named(request)} got an unusable answer: ${reason}`, { hint });
 }
 
 /** A server's refusal in its own words, when it has any of the agreed form; never its HTML. */
-export function refusal(
-  request: Request,
-  { status, headers }: Pick<Response, 'status' | 'headers'>,
-  text: string,
-): LivepatchError {
+export function refusal(request: Request, { status, headers }: Head, body: Buffer): LivepatchError {
   // Only a proxy on the way says so (RFC 9110 section 15.5.8).
   if (status === 407) {
     return unreachable(request, Object.assign(new Error('the proxy answered 407'), { code: 'EPROXYAUTH' }));
   }
-  const said = status >= 400 ? withoutToken(request, serversWords(text)) : undefined;
+  const said = status >= 400 ? serversWords(request, body) : undefined;
   const reason = said ?? `the server answered ${status}`;
   return new LivepatchError(
     'server-refused',
     said === undefined ? `${named(request)} failed: ${reason}` : reason,
     {
-      hint: HINTS[reason] ?? 'See the log of the server.',
+      hint: HINTS.get(reason) ?? 'See the log of the server.',
       cause: {
         status,
         // A proxy's page has no such words, whatever its status.
@@ -179,27 +212,24 @@ export function refusal(
 /** Unauthorized, Forbidden. */
 const DENIALS = [401, 403];
 
-const HINTS: Record<string, string> = {
-  'Unknown Auth-Token': 'Check the token; it may have been used up or withdrawn.',
-  'Invalid Machine Token': "Run 'sudo canonical-livepatch disable', then enable again.",
-};
+/** A map, because the key is the server's choice: an object has more properties than its own. */
+const HINTS = new Map([
+  ['Unknown Auth-Token', 'Check the token; it may have been used up or withdrawn.'],
+  ['Invalid Machine Token', "Run 'sudo canonical-livepatch disable', then enable again."],
+]);
 
-/** A server that repeats what it was sent must not have us print it. */
-function withoutToken({ token }: Request, text: string | undefined): string | undefined {
-  return token === undefined ? text : text?.replaceAll(token.reveal(), token.toString());
-}
-
-function serversWords(text: string): string | undefined {
+function serversWords(request: Request, body: Buffer): string | undefined {
   try {
-    return printable(v.parse(ErrorAnswer, JSON.parse(text)).error);
+    const { error } = v.parse(ErrorAnswer, JSON.parse(decode(body) ?? ''));
+    return shown(request, error);
   } catch {
     return undefined;
   }
 }
 
-/** Printable ASCII only: bytes from the network must not drive somebody's terminal. */
-function printable(text: string): string {
-  return text.slice(0, LIMITS.network.errorTextLength).replaceAll(/[^\x20-\x7e]/g, '?');
+/** Text of others as a person may see it: without the token first, for what is cut would no longer be found. */
+function shown({ conceal, token = conceal }: Request, text: string): string {
+  return printable(token === undefined ? text : withoutSecret(text, token), LIMITS.network.errorTextLength);
 }
 
 function codeOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { LIMITS } from '../../limits.ts';
+import { compareVersions } from '../../policy/version.ts';
 import {
   AdviceSchema,
   ArchitectureName,
@@ -68,6 +69,30 @@ const Offer = v.object({
   url: v.pipe(text(2048), v.minLength(1)),
 });
 
+type Offer = v.InferOutput<typeof Offer>;
+
+/** Strictly: one patch under two addresses, or two under one version, would leave open which of them is meant. */
+function areNewestFirst(offers: Offer[]): boolean {
+  return offers.every((offer, index) => {
+    const newer = offers[index - 1];
+    return newer === undefined || compareVersions(newer.version, offer.version) > 0;
+  });
+}
+
+function areDistinct(offers: Offer[]): boolean {
+  return (['digest', 'sha256'] as const).every(
+    (field) => new Set(offers.map((offer) => offer[field])).size === offers.length,
+  );
+}
+
+/**
+ * A fix may be written in a dozen bytes and is kept in a hundred: without this bound an answer of the allowed size could
+ * outgrow what the state file may hold.
+ */
+function haveFewFixes(offers: Offer[]): boolean {
+  return offers.reduce((sum, { fixes }) => sum + fixes.length, 0) <= LIMITS.patch.fixesOfAll;
+}
+
 /**
  * 200 of a check-in: every patch that this machine may have, newest first. A 204 says "as you know it" and carries nonce
  * and time in headers of these names.
@@ -77,7 +102,13 @@ export const CheckInAnswer = v.object({
   nonce: hex(32),
   issuedAt: Time,
   ...v.omit(AdviceSchema, ['kernel', 'candidates']).entries,
-  candidates: v.pipe(v.array(Offer), v.maxLength(LIMITS.patch.candidates)),
+  candidates: v.pipe(
+    v.array(Offer),
+    v.maxLength(LIMITS.patch.candidates),
+    v.check(areNewestFirst, 'not newest first'),
+    v.check(areDistinct, 'not distinct'),
+    v.check(haveFewFixes, 'too many fixes'),
+  ),
 });
 export const NONCE_HEADER = 'livepatch-nonce';
 export const ISSUED_AT_HEADER = 'livepatch-issued-at';

@@ -1,0 +1,26 @@
+/**
+ * What may reach a person, or a parser of what a person is shown, of text that others wrote. The rest can drive a
+ * terminal, forge a line (Python's str.splitlines and YAML 1.1 break at more than a line feed) or show another order
+ * than is written (bidi controls, "Trojan Source"):
+ * - Cc: C0, DEL and C1, with NEL;
+ * - Zl, Zp: U+2028 and U+2029;
+ * - Cf: bidi controls, zero-width characters, tags, the byte order mark;
+ * - Cs, Cn: lone surrogates, and what no Unicode version has assigned. Private use (Co) has no glyph either.
+ */
+const UNPRINTABLE = String.raw`\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}`;
+
+/** One line of printable text. */
+export const LINE = new RegExp(`^[^${UNPRINTABLE}]*$`, 'u');
+/** The same, in which line feeds and tabs are allowed. */
+export const PROSE = new RegExp(`^(?:[^${UNPRINTABLE}]|[\\n\\t])*$`, 'u');
+
+const EACH = new RegExp(`[${UNPRINTABLE}]`, 'gu');
+
+/**
+ * Text as one printable line.
+ * @param maxLength in UTF-16 code units; what is longer is cut there, and ends in `…`.
+ */
+export function printable(text: string, maxLength: number): string {
+  const plain = text.slice(0, maxLength + 1).replaceAll(EACH, '?');
+  return plain.length > maxLength ? `${plain.slice(0, maxLength - 1).replace(/\p{Cs}$/u, '')}…` : plain;
+}
