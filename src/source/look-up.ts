@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns/promises';
+import { withoutBrackets } from '../policy/addresses.ts';
 import type { Config } from '../types.ts';
 import { NETWORK_DEPS } from './network-deps.ts';
-import { proxyFor, withoutBrackets } from './proxy.ts';
+import { proxyFor } from './proxy.ts';
 
 /** @returns the proxy that the server is reached through, by the configuration or the environment. */
 export function proxyOf(config: Config): URL | undefined {

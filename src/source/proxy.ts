@@ -1,5 +1,5 @@
-import { BlockList, isIP } from 'node:net';
 import { LivepatchError } from '../errors.ts';
+import { isExempt, proxyProblem, withScheme } from '../policy/addresses.ts';
 import type { Config } from '../types.ts';
 
 export type ProxyConfig = Pick<Config, 'httpProxy' | 'httpsProxy' | 'noProxy'>;
@@ -24,62 +24,10 @@ function fromEnvironment(env: NodeJS.ProcessEnv, name: string): string {
   return env[name] || env[name.toUpperCase()] || '';
 }
 
-const SCHEMES = ['http:', 'https:', 'socks5:'];
-
 function parse(text: string, source: string): URL {
-  // `proxy.example.com:3128` is what many an environment holds.
-  const url = URL.parse(text.includes('://') ? text : `http://${text}`);
-  if (url !== null && SCHEMES.includes(url.protocol) && isDecodable(url)) return url;
-  throw new LivepatchError('config', `${source}: is not the address of an http, https or socks5 proxy`, {
+  const problem = proxyProblem(text);
+  if (problem === undefined) return new URL(withScheme(text));
+  throw new LivepatchError('config', `${source}: ${problem}`, {
     hint: `Correct ${source}, such as http://proxy.example.com:3128.`,
   });
-}
-
-/** A lone % in a password is not what a URL can hold. */
-function isDecodable({ hostname, password, username }: URL): boolean {
-  try {
-    decodeURIComponent(username + password);
-    return hostname !== '';
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Whether a URL is reached without a proxy. Entries are separated by commas or spaces: `*`; a name, which stands for
- * all names below it too, with or without a leading `.` or `*.`; an address or a CIDR range; each but the last may
- * end in `:port`.
- */
-function isExempt(url: URL, noProxy: string): boolean {
-  const host = withoutBrackets(url.hostname.toLowerCase());
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  return noProxy
-    .toLowerCase()
-    .split(/[\s,]+/)
-    .some((entry) => entry !== '' && matches(entry, host, port));
-}
-
-function matches(entry: string, host: string, port: string): boolean {
-  if (entry === '*') return true;
-  if (isIP(host) !== 0 && entry.includes('/')) return inRange(host, entry);
-  const [, name = entry, onlyPort = port] = /^(\[.*\]|[^:]*):(\d+)$/.exec(entry) ?? [];
-  if (onlyPort !== port) return false;
-  const domain = withoutBrackets(name).replace(/^\*?\./, '');
-  return host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`));
-}
-
-function inRange(host: string, range: string): boolean {
-  const [network = '', bits = ''] = range.split('/');
-  const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
-  if (isIP(network) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 'ipv6' ? 128 : 32)) {
-    return false;
-  }
-  const list = new BlockList();
-  list.addSubnet(network, Number(bits), family);
-  return list.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4');
-}
-
-/** A URL writes an IPv6 address in brackets; sockets take it without. */
-export function withoutBrackets(host: string): string {
-  return host.replace(/^\[|\]$/g, '');
 }

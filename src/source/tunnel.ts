@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
-import { withoutBrackets } from './proxy.ts';
+import { withoutBrackets } from '../policy/addresses.ts';
 
 /** How TLS peers are judged, proxies as well as servers. */
 export type Trust = Pick<ConnectionOptions, 'ca' | 'minVersion' | 'rejectUnauthorized'>;

@@ -46,15 +46,17 @@ describe('the proxy of a request', () => {
     expect(proxyFor(url, { ...NONE, ...config }, env)?.href).toBe(expected);
   });
 
-  it.each(['ftp://p', 'http://', 'http://user:100%@p', '::'])(
-    'is not %s, whose text is not repeated',
-    (text) => {
-      expect(() => proxyFor(HTTPS, NONE, { HTTPS_PROXY: text })).toThrow(
-        'HTTPS_PROXY: is not the address of an http, https or socks5 proxy',
-      );
-      expect(() => proxyFor(HTTPS, { ...NONE, httpsProxy: text }, {})).toThrow(/^https-proxy: is not/);
-    },
-  );
+  it.each([
+    ['ftp://p', 'is not the address of an http, https or socks5 proxy'],
+    ['http://user:100%@p', 'holds a % in its user or password that encodes nothing: write %25 there'],
+  ])('is not %s, whose text is not repeated', (text, problem) => {
+    expect(() => proxyFor(HTTPS, NONE, { HTTPS_PROXY: text })).toThrow(`HTTPS_PROXY: ${problem}`);
+    expect(() => proxyFor(HTTPS, { ...NONE, httpsProxy: text }, {})).toThrow(`https-proxy: ${problem}`);
+  });
+
+  it('is the one without a scheme in the configuration, too', () => {
+    expect(proxyFor(HTTPS, { ...NONE, httpsProxy: '1.2.3.4' }, {})?.href).toBe('http://1.2.3.4/');
+  });
 });
 
 describe('no-proxy', () => {
