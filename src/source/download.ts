@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { LivepatchError } from '../errors.ts';
+import { isNear } from '../policy/addresses.ts';
 import type { Secret } from '../secret.ts';
+import { isNearHost } from './near.ts';
 import { pauseOrThrow } from './retry.ts';
 import {
   addressOf,
   badAnswer,
+  NEAR_REASON,
   type Request,
   type Response,
   refusal,
@@ -26,7 +29,7 @@ interface DownloadOptions {
   token: Secret | undefined;
   /** Refuse whatever is not https. */
   onlyTls: boolean;
-  /** The address that the server answered from, where that is known; see requireElsewhere. */
+  /** The address that the server answered from, where that is known. */
   peer?: string | undefined;
 }
 
@@ -95,9 +98,10 @@ async function locate(
   const { token: conceal } = options;
   let request: Request = { method: 'GET', url: addressIn(file, server), conceal, headers, timeLimit };
   for (let followed = 0; followed <= redirects; followed += 1) {
-    requireAllowed(request, options);
     const isServer = request.url.origin === server.origin;
-    const response = await send(transport, isServer ? { ...request, token: conceal } : request);
+    const elsewhere = !isServer && !isServerNear(server, options.peer);
+    requireAllowed(request, options.onlyTls, elsewhere);
+    const response = await send(transport, { ...request, elsewhere, token: isServer ? conceal : undefined });
     if (response.status === 200 || response.status === 206) return [request, response];
     response.body.destroy();
     const { location } = response.headers;
@@ -165,12 +169,20 @@ function differs(url: URL, how: string): LivepatchError {
 /**
  * @throws LivepatchError `bad-answer` for a scheme that is none of ours, http where TLS is asked for, or an address
  * that brings a user and password of its own, which would be sent in the token's place.
+ * @param elsewhere also for this machine and its link. What stands in an answer is asked for by root, so a server could
+ * look at services that trust whoever reaches them, such as cloud metadata, by what comes of it.
  */
-function requireAllowed(request: Request, { onlyTls }: DownloadOptions): void {
-  const { password, protocol, username } = request.url;
+function requireAllowed(request: Request, onlyTls: boolean, elsewhere: boolean): void {
+  const { hostname, password, protocol, username } = request.url;
   const schemes = onlyTls ? ['https:'] : ['https:', 'http:'];
   if (!schemes.includes(protocol)) throw badAnswer(request, `${protocol} is not allowed for a patch file`);
+  if (elsewhere && isNearHost(hostname)) throw badAnswer(request, NEAR_REASON);
   if (username !== '' || password !== '') throw badAnswer(request, 'the address holds a user or password');
+}
+
+/** A server that is near itself may name what is. */
+function isServerNear({ hostname }: URL, peer: string | undefined): boolean {
+  return isNearHost(hostname) || (peer !== undefined && isNear(peer));
 }
 
 function next(request: Request, location: string): URL {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import type { Agent as HttpAgent } from 'node:http';
-import type { Agent as HttpsAgent } from 'node:https';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import got, { type Got } from 'got';
@@ -19,11 +19,19 @@ const HOST_CA_BUNDLES = [
 /** What of the configuration decides how a connection is made. */
 export type TransportConfig = Pick<Config, 'caCerts' | 'dialTimeout'> & ProxyConfig;
 
+interface Agents {
+  http: HttpAgent;
+  https: HttpsAgent;
+}
+
+/** As Node's own agents: a connection is kept for the next request, for 5 seconds at most. */
+const KEEP_ALIVE = { keepAlive: true, scheduling: 'lifo', timeout: 5000 } as const;
+
 /** How requests are carried. */
 export interface Transport {
   http: Got;
   /** Loads what a proxy takes only where there is one. @throws LivepatchError `config`; see proxy.ts. */
-  agentsFor(url: URL): Promise<{ http: HttpAgent; https: HttpsAgent } | undefined>;
+  agentsFor(url: URL): Promise<Agents & { isProxied: boolean }>;
   /** For one connection: name, TCP, TLS, and the proxy between. Milliseconds. */
   dialTimeout: number;
   deps: NetworkDeps;
@@ -41,6 +49,9 @@ export function transport(config: TransportConfig, userAgent: string, deps: Netw
     minVersion: 'TLSv1.2' as const,
     // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED=0 in an environment file would switch it off otherwise.
     rejectUnauthorized: true,
+    // Whatever an administrator puts into ca-certs is an anchor, as with curl: a leaf, or an intermediate whose root
+    // is missing, as vendors hand them out (X509_V_FLAG_PARTIAL_CHAIN).
+    allowPartialTrustChain: true,
   };
   const ca = [
     ...hostCertificates(),
@@ -51,7 +62,11 @@ export function transport(config: TransportConfig, userAgent: string, deps: Netw
     headers: { 'user-agent': userAgent, 'accept-encoding': 'identity' },
     // What would be unpacked could be a bomb; nothing of the protocol is packed.
     decompress: false,
-    https: { ...trust, certificateAuthority: ca },
+    https: {
+      minVersion: trust.minVersion,
+      rejectUnauthorized: trust.rejectUnauthorized,
+      certificateAuthority: ca,
+    },
     timeout: {
       lookup: dialTimeout,
       connect: dialTimeout,
@@ -63,13 +78,19 @@ export function transport(config: TransportConfig, userAgent: string, deps: Netw
     retry: { limit: 0 },
     throwHttpErrors: false,
   });
+  // Of our own, because Node's go by the environment: NODE_USE_ENV_PROXY would overrule no-proxy.
+  const direct = {
+    http: new HttpAgent(KEEP_ALIVE),
+    https: new HttpsAgent({ ...KEEP_ALIVE, ...trust }),
+    isProxied: false,
+  };
   return {
     http,
     async agentsFor(url) {
       const proxy = proxyFor(url, config, env);
-      if (proxy === undefined) return undefined;
+      if (proxy === undefined) return direct;
       const { agentsThrough } = await import('./tunnel.ts');
-      return agentsThrough(proxy, { ...trust, ca }, dialTimeout);
+      return { ...agentsThrough(proxy, { ...trust, ca }, dialTimeout), isProxied: true };
     },
     dialTimeout,
     deps,

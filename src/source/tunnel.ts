@@ -1,12 +1,22 @@
+import { lookup } from 'node:dns';
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { withoutBrackets } from '../policy/addresses.ts';
+import { loginRefused } from './proxy-login.ts';
 
 /** How TLS peers are judged, proxies as well as servers. */
-export type Trust = Pick<ConnectionOptions, 'ca' | 'minVersion' | 'rejectUnauthorized'>;
+export type Trust = Pick<
+  ConnectionOptions & SecureContextOptions,
+  'ca' | 'minVersion' | 'rejectUnauthorized' | 'allowPartialTrustChain'
+>;
 
 interface Target {
   host: string;
@@ -37,7 +47,7 @@ export function agentsThrough(
 
   return {
     http: proxy.protocol === 'socks5:' ? dialling(new HttpAgent(), toPlainServer) : forwarder(proxy, trust),
-    https: dialling(new HttpsAgent(), toServer),
+    https: dialling(new HttpsAgent(trust), toServer),
   };
 }
 
@@ -71,8 +81,8 @@ function forwarder(proxy: URL, trust: Trust): HttpAgent {
   // Node's own would not know the CAs that we trust.
   agent.createConnection = (): Duplex =>
     proxy.protocol === 'https:'
-      ? connectTls({ ...trust, host, port, servername: nameForTls(host) })
-      : connectTcp({ host, port });
+      ? connectTls({ ...trust, host, port, lookup: lookUpProxy, servername: nameForTls(host) })
+      : connectTcp({ host, port, lookup: lookUpProxy });
   return agent;
 }
 
@@ -85,6 +95,7 @@ function httpTunnel(proxy: URL, trust: Trust, target: Target, signal: AbortSigna
       ...trust,
       host,
       port,
+      lookup: lookUpProxy,
       // Said aloud, for Node would take it from the Host header, which names the server.
       servername: nameForTls(host),
       method: 'CONNECT',
@@ -93,12 +104,14 @@ function httpTunnel(proxy: URL, trust: Trust, target: Target, signal: AbortSigna
       agent: false,
       signal,
     });
-    request.once('connect', ({ statusCode = 0 }, socket: Socket, head: Buffer) => {
+    request.once('connect', ({ headers, statusCode = 0 }, socket: Socket, head: Buffer) => {
       // In a tunnel the client speaks first; what comes before that is the proxy's.
       if (statusCode === 200 && head.length === 0) return resolve(socket);
       socket.destroy();
       reject(
-        statusCode === 200 ? proxyError('EPROXY', 'the proxy spoke into the tunnel') : refused(statusCode),
+        statusCode === 200
+          ? proxyError('EPROXY', 'the proxy spoke into the tunnel')
+          : refused(statusCode, headers['proxy-authenticate']),
       );
     });
     request.once('error', (error: NodeJS.ErrnoException) =>
@@ -112,9 +125,9 @@ function httpTunnel(proxy: URL, trust: Trust, target: Target, signal: AbortSigna
   });
 }
 
-function refused(status: number): Error {
+function refused(status: number, proxyAuthenticate: string | undefined): Error {
   // 401 is the server's to answer, but tinyproxy does.
-  if (status === 407 || status === 401) return proxyError('EPROXYAUTH', `the proxy answered ${status}`);
+  if (status === 407 || status === 401) return loginRefused(status, proxyAuthenticate);
   // 502 to 504: it could not reach the server, which may pass.
   return proxyError(status >= 502 && status <= 504 ? 'EPROXYDOWN' : 'EPROXY', `the proxy answered ${status}`);
 }
@@ -128,7 +141,7 @@ async function socksTunnel(
 ): Promise<Socket> {
   const { SocksClient } = await import('socks');
   const { host, port } = addressOf(proxy);
-  const socket = connectTcp({ host, port, signal });
+  const socket = connectTcp({ host, port, lookup: lookUpProxy, signal });
   try {
     await connected(socket, 'connect');
   } catch (error) {
@@ -199,12 +212,24 @@ function targetOf(options: RequestOptions): Target {
   return { host: withoutBrackets(options.host ?? ''), port: Number(options.port) };
 }
 
-const DEFAULT_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443, 'socks5:': 1080 };
+const DEFAULT_PORTS = new Map([
+  ['http:', 80],
+  ['https:', 443],
+  ['socks5:', 1080],
+]);
+
+/** Looks the proxy up, such that a failure tells whose name it is. */
+const lookUpProxy: LookupFunction = (hostname, options, done) => {
+  lookup(hostname, options, (error, ...found) => {
+    const message = `The name of the proxy, ${hostname}, cannot be resolved; check DNS, http-proxy and https-proxy`;
+    done(error && proxyError('EPROXYNAME', message), ...found);
+  });
+};
 
 function addressOf(proxy: URL): Target {
   return {
     host: withoutBrackets(proxy.hostname),
-    port: Number(proxy.port) || (DEFAULT_PORTS[proxy.protocol] as number),
+    port: Number(proxy.port) || (DEFAULT_PORTS.get(proxy.protocol) as number),
   };
 }
 

@@ -1,49 +1,54 @@
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
-import { enable } from '../../src/operations/enable.ts';
-import { refresh } from '../../src/operations/refresh.ts';
-import { status } from '../../src/operations/status.ts';
-import { startScene } from '../operations/scene.ts';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startServer } from '../server/server.ts';
-import { temporaryDirectory } from '../temporary.ts';
+import { newest, REPORT, startSourceScene } from './scene.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
+afterEach(() => void vi.useRealTimers());
+
+const HOUR = 3_600_000;
 
 describe('a check-in', () => {
-  /** A machine whose server is away, and comes back after so many pauses. */
-  async function away({ uptime, pauses }: { uptime: number; pauses: number }) {
+  /** A machine whose server is away, and comes back after so many pauses, in each of which this happens. */
+  async function away(uptime: number, pauses: number, during = () => {}) {
+    const scene = await startSourceScene();
+    await scene.server.close();
     let paused = 0;
-    const scene = await startScene({
-      network: {
-        uptime: () => uptime,
-        async pause() {
-          paused += 1;
-          if (paused === pauses)
-            back.push(await startServer({ ...server, tls: server.pki, port: server.server.port }));
-        },
-      },
-    });
-    const { server } = scene;
-    const back: Awaited<ReturnType<typeof startServer>>[] = [];
-    await enable(scene.context, scene.authToken);
-    await server.server.close();
-    const result = await refresh(scene.context).catch((error) => error);
-    for (const running of back) await running.close();
+    let back: Awaited<ReturnType<typeof startServer>> | undefined;
+    const pause = async () => {
+      paused += 1;
+      during();
+      if (paused < pauses) return;
+      const { database, files, pki, server } = scene;
+      back ??= await startServer({ database, files, tls: pki, port: server.port });
+    };
+    const { checkIn } = scene.source({}, { uptime: () => uptime, pause });
+    const result = await checkIn(REPORT, scene.token).catch((error) => error);
+    await back?.close();
     return { result, paused, told: scene.told };
   }
 
   it('waits for a network that comes up late after boot', async () => {
-    const { result, paused, told } = await away({ uptime: 20_000, pauses: 12 });
-    expect(result).toEqual({ action: 'keep', why: 'nothing-offered' });
+    const { result, paused, told } = await away(20_000, 12);
+    expect(result).toMatchObject({ advice: { tier: 'stable' } });
     expect(paused).toBe(12);
     expect(told).toContainEqual(
       expect.stringMatching(/^POST request to ".*\/updates" failed; trying again in \d+ s$/),
     );
   });
 
+  it.each([HOUR, -HOUR])('waits as long when the wall clock is set by %i ms meanwhile', async (jump) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    const { result, paused } = await away(20_000, 12, () => void vi.setSystemTime(Date.now() + jump));
+    expect(result).toMatchObject({ advice: { tier: 'stable' } });
+    expect(paused).toBe(12);
+  });
+
   it('does not wait as long on a machine that has been up for long', async () => {
-    const { result, paused } = await away({ uptime: 3_600_000, pauses: 12 });
+    const { result, paused } = await away(HOUR, 12);
     expect(result).toMatchObject({ code: 'network' });
     expect(paused).toBe(3);
   });
@@ -55,69 +60,45 @@ describe('a check-in', () => {
     [503, new Date(Date.now() - 9_000_000).toUTCString(), [0]],
   ])('that is answered by %i with Retry-After %s is tried again', async (status, retryAfter, expected) => {
     const pauses: number[] = [];
-    let busy = true;
-    const scene = await startScene({
-      network: { random: () => 0, uptime: () => 3_600_000, pause: async (time) => void pauses.push(time) },
-      intercept(request, response) {
-        if (!busy || !request.url?.endsWith('/updates')) return false;
-        busy = false;
-        response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter }).end();
-        return true;
-      },
+    const scene = await startSourceScene();
+    scene.misbehave(/\/updates$/, (_, response) => {
+      scene.misbehave(/\/updates$/, undefined);
+      response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter }).end();
     });
-    await enable(scene.context, scene.authToken);
+    const deps = { random: () => 0, pause: async (time: number) => void pauses.push(time) };
+    await scene.source({}, deps).checkIn(REPORT, scene.token);
     expect(pauses).toEqual(expected);
   });
 
   it.each([400, 401, 403, 404, 500])('that is answered by %i is not', async (status) => {
+    const scene = await startSourceScene();
     let asked = 0;
-    const scene = await startScene({
-      intercept(request, response) {
-        if (!request.url?.endsWith('/updates')) return false;
-        asked += 1;
-        response.writeHead(status).end();
-        return true;
-      },
+    scene.misbehave(/\/updates$/, (_, response) => {
+      asked += 1;
+      response.writeHead(status).end();
     });
-    const { first } = await enable(scene.context, scene.authToken);
-    expect(first).toMatchObject({ code: 'server-refused' });
+    await expect(scene.source().checkIn(REPORT, scene.token)).rejects.toMatchObject({
+      code: 'server-refused',
+    });
     expect(asked).toBe(1);
   });
 });
 
-it('trusts the CAs that are shipped in $SNAP/ca', async () => {
-  const SNAP = temporaryDirectory();
-  const scene = await startScene({ network: { env: { SNAP } } });
-  scene.store.config.update({ 'ca-certs': '' });
-  await expect(enable(scene.context, scene.authToken)).rejects.toMatchObject({ code: 'network' });
-  mkdirSync(join(SNAP, 'ca'));
-  copyFileSync(join(scene.server.pki.authority.directory, 'ca.pem'), join(SNAP, 'ca', 'ours.pem'));
-  expect(await enable(scene.context, scene.authToken)).toMatchObject({ first: { action: 'keep' } });
-  expect(readdirSync(SNAP)).toEqual(['ca']);
-});
-
-describe('a server that is not https', () => {
-  const warning = expect.stringMatching(/^remote-server http:.* is not https: /);
-
-  it('is warned of when it is enabled, and by status since', async () => {
-    const scene = await startScene({ tls: false });
-    await enable(scene.context, scene.authToken);
-    expect(scene.told).toContainEqual(
-      expect.stringMatching(/^warning: remote-server http:.* is not https: /),
-    );
-    expect(status(scene.context).warnings).toEqual([warning]);
+it('goes on with a download although the wall clock is set meanwhile', async () => {
+  const scene = await startSourceScene();
+  const { file } = await scene.addPatch('121.1');
+  const path = join(scene.files, file);
+  scene.misbehave(/^\/v1\/patches\//, (_, response) => {
+    scene.misbehave(/^\/v1\/patches\//, undefined);
+    response.writeHead(200, { 'content-length': 4000 });
+    createReadStream(path, { end: 99 })
+      .on('end', () => response.destroy())
+      .pipe(response, { end: false });
   });
-
-  it('is warned of by status even if it never answers, and no more when it is https again', async () => {
-    const scene = await startScene();
-    await enable(scene.context, scene.authToken);
-    expect(status(scene.context).warnings).toEqual([]);
-    const url = scene.server.server.url;
-    scene.store.config.update({ 'remote-server': url.replace('https:', 'http:') });
-    await expect(refresh(scene.context)).rejects.toMatchObject({ code: 'network' });
-    expect(status(scene.context).warnings).toEqual([warning]);
-    scene.store.config.update({ 'remote-server': url });
-    await refresh(scene.context);
-    expect(status(scene.context).warnings).toEqual([]);
-  });
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+  const pause = async () => void vi.setSystemTime(Date.now() + HOUR);
+  const server = scene.source({}, { pause });
+  expect(await buffer(server.fetch(await newest(server, scene.token), scene.token))).toEqual(
+    await readFile(path),
+  );
 });

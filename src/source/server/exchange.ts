@@ -5,6 +5,8 @@ import { LivepatchError, messageOf } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Secret } from '../../secret.ts';
 import { printable } from '../../text.ts';
+import { lookUpElsewhere, NEAR } from '../near.ts';
+import { loginRefused } from '../proxy-login.ts';
 import type { Refused } from '../retry.ts';
 import type { Transport } from '../transport.ts';
 import { withoutSecret } from '../without-secret.ts';
@@ -20,6 +22,8 @@ export interface Request {
   headers?: Record<string, string>;
   /** Sent as JSON. */
   body?: unknown;
+  /** To nowhere near this machine; see near.ts. What a proxy finds under a name is the proxy's matter. */
+  elsewhere?: boolean;
   /** The whole exchange, milliseconds. */
   timeLimit: number;
 }
@@ -40,7 +44,7 @@ type Head = Pick<Response, 'status' | 'headers'>;
  * @throws LivepatchError `network` when no answer came, `bad-answer` when what came is not HTTP.
  */
 export async function send({ http, agentsFor }: Transport, request: Request): Promise<Response> {
-  const agent = await agentsFor(request.url);
+  const { isProxied, ...agent } = await agentsFor(request.url);
   const body = http.stream(request.url, {
     method: request.method,
     headers: {
@@ -48,7 +52,8 @@ export async function send({ http, agentsFor }: Transport, request: Request): Pr
       ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token.reveal()}` }),
     },
     ...(request.body === undefined ? {} : { json: request.body }),
-    ...(agent === undefined ? {} : { agent }),
+    agent,
+    ...(request.elsewhere === true ? { dnsLookup: lookUpElsewhere } : {}),
     timeout: { request: request.timeLimit },
   });
   // got keeps a request open for a body to be written to it, unless the method cannot have one.
@@ -57,7 +62,7 @@ export async function send({ http, agentsFor }: Transport, request: Request): Pr
     body.once('response', (response: IncomingMessage) => {
       // got leaves one that has arrived and was not read to us: its connection would keep the process from ending.
       body.once('close', () => response.destroy());
-      const peer = agent === undefined ? response.socket.remoteAddress : undefined;
+      const peer = isProxied ? undefined : response.socket.remoteAddress;
       resolve({ status: response.statusCode ?? 0, headers: response.headers, body, peer });
     });
     body.once('error', (error) => reject(unreachable(request, error)));
@@ -170,11 +175,15 @@ export function unreachable(request: Request, error: unknown): LivepatchError {
   if (code.startsWith('HPE_')) {
     return badAnswer(request, code === 'HPE_HEADER_OVERFLOW' ? 'its header is too long' : 'it is not HTTP');
   }
+  if (code === NEAR) return badAnswer(request, NEAR_REASON);
   const reason = shown(request, messageOf(error));
   // got's own error holds the request, and so the token; what is passed on is its words alone.
   const cause = Object.assign(new Error(reason), { code });
   return new LivepatchError('network', `${named(request)} failed`, { hint: advise(code, reason), cause });
 }
+
+/** Of an address that a server may not name. */
+export const NEAR_REASON = 'the address is that of this machine or its link';
 
 export function badAnswer(
   request: Request,
@@ -190,7 +199,7 @@ export function badAnswer(
 export function refusal(request: Request, { status, headers }: Head, body: Buffer): LivepatchError {
   // Only a proxy on the way says so (RFC 9110 section 15.5.8).
   if (status === 407) {
-    return unreachable(request, Object.assign(new Error('the proxy answered 407'), { code: 'EPROXYAUTH' }));
+    return unreachable(request, loginRefused(status, headers['proxy-authenticate']));
   }
   const said = status >= 400 ? serversWords(request, body) : undefined;
   const reason = said ?? `the server answered ${status}`;

@@ -1,62 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/secret.ts';
-import { livepatchServer } from '../../../src/source/server/client.ts';
 import type { MachineReport } from '../../../src/source/source.ts';
-import type { Advice, Machine } from '../../../src/types.ts';
-import { KERNEL, MACHINE_ID, type Scene, startScene } from '../../server/scene.ts';
-import { type Handler, sourceConfig } from '../handlers.ts';
+import type { Advice } from '../../../src/types.ts';
+import { KERNEL, MACHINE_ID } from '../../server/scene.ts';
+import { ADVICE, MACHINE, newest, REPORT, type SourceScene, startSourceScene } from '../scene.ts';
 
-const MACHINE: Machine = {
-  id: MACHINE_ID,
-  architecture: 'amd64',
-  cpuModel: 'AMD EPYC 7763 64-Core Processor',
-  release: KERNEL,
-  kernel: KERNEL,
-  bootId: '00000000-0000-4000-8000-000000000000',
-  bootTime: '2026-01-11T06:00:12Z',
-  uptimeSeconds: 8640,
-};
-const REPORT: MachineReport = { machine: MACHINE, cutoffDate: false, patchDelay: false };
-
-let scene: Scene;
-let misbehave: Handler | undefined;
+const UPDATES = /\/updates$/;
+let scene: SourceScene;
 beforeEach(async () => {
-  misbehave = undefined;
-  scene = await startScene({
-    intercept(request, response) {
-      if (misbehave === undefined) return false;
-      misbehave(request, response);
-      return true;
-    },
-  });
+  scene = await startSourceScene();
 });
-afterEach(() => scene.end());
-
-const source = () =>
-  livepatchServer(sourceConfig(scene), '0.1.0', { env: {}, uptime: () => 3_600_000, pause: async () => {} });
-const token = async () => new Secret(await scene.register());
 
 /** A check-in that is answered by this in place of what the server would say, but for its nonce. */
 async function answeredBy(changes: object, report: MachineReport = REPORT) {
-  misbehave = async (request, response) => {
+  scene.misbehave(UPDATES, async (request, response) => {
     const { nonce } = JSON.parse((await buffer(request)).toString());
     response.end(JSON.stringify({ ...ADVICE, nonce, ...changes }));
-  };
-  return source().checkIn(report, await tokenWhileItBehaves());
+  });
+  return scene.source().checkIn(report, scene.token);
 }
-const tokenWhileItBehaves = async () => new Secret(randomBytes(16).toString('hex'));
 
-const ADVICE = {
-  schema: 2,
-  issuedAt: '2026-11-22T12:00:00Z',
-  support: 'supported',
-  tier: 'stable',
-  candidates: [],
-  withdrawn: [],
-  revokedKeys: [],
-};
 const candidate = (version: string, changes: object = {}) => ({
   version,
   digest: randomBytes(64).toString('hex'),
@@ -73,7 +38,7 @@ const candidate = (version: string, changes: object = {}) => ({
 describe('a check-in', () => {
   it('brings advice about the reported kernel, without addresses', async () => {
     const { digest, sha256, size } = await scene.addPatch('121.1');
-    const { advice, issuedAt } = await source().checkIn(REPORT, await token());
+    const { advice, issuedAt } = await scene.source().checkIn(REPORT, scene.token);
 
     expect(Date.parse(issuedAt ?? '')).not.toBeNaN();
     expect(advice).toEqual({
@@ -106,23 +71,21 @@ describe('a check-in', () => {
   });
 
   it('confirms what is known, and nothing else', async () => {
-    const machineToken = await token();
-    const { tag: known } = (await source().checkIn(REPORT, machineToken)).advice as Advice;
+    const { tag: known } = (await scene.source().checkIn(REPORT, scene.token)).advice as Advice;
 
-    expect(await source().checkIn({ ...REPORT, known }, machineToken)).toEqual({
+    expect(await scene.source().checkIn({ ...REPORT, known }, scene.token)).toEqual({
       issuedAt: expect.any(String),
       advice: 'unchanged',
     });
     scene.database.revokeKey('b'.repeat(64));
-    expect((await source().checkIn({ ...REPORT, known }, machineToken)).advice).toMatchObject({
+    expect((await scene.source().checkIn({ ...REPORT, known }, scene.token)).advice).toMatchObject({
       revokedKeys: ['b'.repeat(64)],
     });
   });
 
   it('tells of the machine what PROTOCOL.md lists, whatever else the report holds', async () => {
-    const machineToken = await token();
     const patch = { version: '121.1', state: 'applied', secret: 'x' } as const;
-    await source().checkIn({ ...REPORT, patch, lastCheck: '2026-11-22T12:00:00Z' }, machineToken);
+    await scene.source().checkIn({ ...REPORT, patch, lastCheck: '2026-11-22T12:00:00Z' }, scene.token);
 
     expect(JSON.parse(scene.database.machine(MACHINE_ID)?.report ?? '')).toEqual({
       schema: 2,
@@ -143,11 +106,11 @@ describe('a check-in', () => {
 
   it('has a new nonce at every try', async () => {
     const nonces = new Set<string>();
-    misbehave = async (request, response) => {
+    scene.misbehave(UPDATES, async (request, response) => {
       nonces.add(JSON.parse((await buffer(request)).toString()).nonce);
       response.writeHead(503).end();
-    };
-    await expect(source().checkIn(REPORT, await tokenWhileItBehaves())).rejects.toMatchObject({
+    });
+    await expect(scene.source().checkIn(REPORT, scene.token)).rejects.toMatchObject({
       code: 'server-refused',
     });
     expect(nonces.size).toBe(4);
@@ -176,13 +139,13 @@ describe('an answer is refused', () => {
     ['at no time', 'tag', { 'livepatch-issued-at': 'now' }, 'a 204 must carry its nonce and time'],
     ['with another nonce', 'tag', { 'livepatch-nonce': 'a'.repeat(32) }, REPLAYED],
   ])('204 %s', async (_what, known, changes, reason) => {
-    misbehave = async (request, response) => {
+    scene.misbehave(UPDATES, async (request, response) => {
       const { nonce } = JSON.parse((await buffer(request)).toString());
       const headers = { 'livepatch-nonce': nonce, 'livepatch-issued-at': ADVICE.issuedAt, ...changes };
       response.writeHead(204, Object.fromEntries(Object.entries(headers).filter(([, value]) => value)));
       response.end();
-    };
-    await expect(source().checkIn({ ...REPORT, known }, await tokenWhileItBehaves())).rejects.toMatchObject({
+    });
+    await expect(scene.source().checkIn({ ...REPORT, known }, scene.token)).rejects.toMatchObject({
       code: 'bad-answer',
       message: expect.stringContaining(reason),
     });
@@ -211,8 +174,11 @@ describe('an answer is refused', () => {
   });
 
   it('that is not UTF-8', async () => {
-    misbehave = (_, response) => void response.end(Buffer.from('{"schema":2,"tier":"\xff"}', 'latin1'));
-    await expect(source().checkIn(REPORT, await tokenWhileItBehaves())).rejects.toMatchObject({
+    scene.misbehave(
+      UPDATES,
+      (_, response) => void response.end(Buffer.from('{"schema":2,"tier":"\xff"}', 'latin1')),
+    );
+    await expect(scene.source().checkIn(REPORT, scene.token)).rejects.toMatchObject({
       code: 'bad-answer',
       message: expect.stringMatching(/: it is not UTF-8$/),
     });
@@ -222,17 +188,15 @@ describe('an answer is refused', () => {
 describe('a file', () => {
   it('comes from the address that this object was told', async () => {
     const { file, sha256 } = await scene.addPatch('121.1');
-    const machineToken = await token();
-    const server = source();
-    const { candidates } = (await server.checkIn(REPORT, machineToken)).advice as Advice;
-    const [named] = candidates as [Advice['candidates'][0]];
+    const server = scene.source();
+    const named = await newest(server, scene.token);
     expect(named.sha256).toBe(sha256);
 
-    const bytes = await buffer(server.fetch(named, machineToken));
+    const bytes = await buffer(server.fetch(named, scene.token));
 
     expect(bytes).toHaveLength(named.size);
     expect(scene.server.requests.at(-1)).toMatchObject({ path: `/v1/patches/${file}`, status: 200 });
-    await expect(buffer(source().fetch(named, machineToken))).rejects.toMatchObject({
+    await expect(buffer(scene.source().fetch(named, scene.token))).rejects.toMatchObject({
       message: 'the server has not named patch 121.1 in this run',
     });
   });
@@ -240,11 +204,11 @@ describe('a file', () => {
 
 describe('what only a server has', () => {
   it('registers, is asked for CVE data, takes pings, and forgets', async () => {
-    const { cves, registry } = source();
+    const { cves, registry } = scene.source();
     await scene.addPatch('121.1');
     expect(await registry.support(MACHINE)).toBe('supported');
     const machineToken = await registry.register(MACHINE, new Secret(scene.database.addAuthToken()));
-    await source().checkIn(REPORT, machineToken);
+    await scene.source().checkIn(REPORT, machineToken);
     const data = { timestamp: '2026-11-20T08:00:00Z', kernelPackageFixes: ['CVE-2026-0002'] };
     scene.database.setKernelPackageFixes(KERNEL, 'amd64', data);
     expect(await cves(MACHINE, machineToken, undefined)).toMatchObject(data);
