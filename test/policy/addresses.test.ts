@@ -50,14 +50,11 @@ describe('the address of a proxy', () => {
 
   it('takes every user and password that are encoded, and keeps them', () => {
     fc.assert(
-      fc.property(
-        fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed()),
-        (password) => {
-          const text = `http://fleet:${encodeURIComponent(password)}@proxy.example.com:3128`;
-          expect(proxyProblem(text)).toBeUndefined();
-          expect(decodeURIComponent(new URL(text).password)).toBe(password);
-        },
-      ),
+      fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }), (password) => {
+        const text = `http://fleet:${encodeURIComponent(password)}@proxy.example.com:3128`;
+        expect(proxyProblem(text)).toBeUndefined();
+        expect(decodeURIComponent(new URL(text).password)).toBe(password);
+      }),
     );
   });
 
