@@ -112,8 +112,13 @@ export const LIMITS = {
     goodCheckAge: 48 * 60 * 60 * SECOND,
   },
   store: {
-    /** Config with some PEM bundles, a record with a thousand fixes. */
+    /** Config with some PEM bundles; the most that is read of any file, and so the most that is written to it. */
     fileBytes: 4 * MiB,
+    /**
+     * The same for the state. One answer at its limit, `answerBytes`, is kept as up to 4.5 times as much: all fields
+     * that may be left out are written. The rest is for patches that were applied or reverted.
+     */
+    stateBytes: 16 * MiB,
     /** The field's largest patch files, several times over. */
     freeBytes: 64 * MiB,
     /** A year of a patch a day is under 100 KiB; a second file keeps what rotation moves. */

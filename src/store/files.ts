@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
@@ -8,7 +9,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -27,12 +28,20 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY
 
 /**
  * Replaces a file so that after a crash it is either the old or the new one, whole: written under a temporary name,
- * fsynced, renamed over, directory fsynced. The mode holds whatever the umask.
+ * fsynced, renamed over, directory fsynced. The mode holds whatever the umask. A link at `path` is replaced, a
+ * directory moved aside.
+ * @param limit what `readIfThere` of this file is given: what could not be read back is not written.
  * @throws LivepatchError `storage`; the old file is then untouched and the temporary one removed.
  */
-export function writeAtomic(path: string, content: string | Uint8Array, mode = PRIVATE): void {
+export function writeAtomic(
+  path: string,
+  content: string | Uint8Array,
+  mode = PRIVATE,
+  limit: number = LIMITS.store.fileBytes,
+): void {
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {
+    if (Buffer.byteLength(content) > limit) throw new Error(`more than ${limit} bytes`);
     const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     try {
       fchmodSync(fd, mode);
@@ -41,6 +50,7 @@ export function writeAtomic(path: string, content: string | Uint8Array, mode = P
     } finally {
       closeSync(fd);
     }
+    if (isDirectory(path)) setAside(path);
     renameSync(temporary, path);
     syncDirectory(dirname(path));
   } catch (error) {
@@ -65,41 +75,107 @@ export function discard(path: string): void {
  */
 export function sweep(directory: string, names: RegExp = /\.[0-9a-f-]{36}\.tmp$/): void {
   try {
-    for (const name of readdirSync(directory)) if (names.test(name)) rmSync(join(directory, name));
+    for (const name of filesIn(directory)) if (names.test(name)) rmSync(join(directory, name));
   } catch (error) {
     throw storageError('clear', directory, error);
   }
 }
 
+/** The names of all that is no directory: no directory in these places is ours, so none is removed with what it holds. */
+export function filesIn(directory: string): string[] {
+  const entries = readdirSync(directory, { withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+}
+
 /**
- * Reads a regular file of at most `LIMITS.store.fileBytes`, never through a symbolic link at its last component.
- * @returns undefined when there is no such file.
- * @throws LivepatchError `storage`
+ * Opens a regular file for reading, never through a symbolic link at its last component.
+ * @throws Error of the system call, or one that says what it is instead of a file.
  */
-export function readIfThere(path: string): string | undefined {
-  let fd: number;
+export function openRegular(path: string): number {
   try {
     // O_NONBLOCK: a FIFO at our path must not hang us.
-    fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
+  } catch (error) {
+    if (hasErrno(error, 'ELOOP')) throw new Error('it is a symbolic link, which is not followed');
+    // What open(2) says of a socket.
+    if (!hasErrno(error, 'ENXIO')) throw error;
+  }
+  throw new Error('not a regular file');
+}
+
+/**
+ * Reads a regular file of text, never through a symbolic link at its last component.
+ * @param limit bytes that it may have at most.
+ * @returns undefined when there is no such file.
+ * @throws LivepatchError `storage` when it cannot be read, is larger, or is not UTF-8.
+ */
+export function readIfThere(path: string, limit: number = LIMITS.store.fileBytes): string | undefined {
+  try {
+    const fd = openRegular(path);
+    try {
+      return decode(readBounded(fd, limit));
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw storageError('read', path, error);
   }
+}
+
+function readBounded(fd: number, limit: number): Uint8Array {
+  // By its size first, so that what is far too large costs nothing; one byte more shows that it has grown meanwhile.
+  const size = fstatSync(fd).size;
+  const buffer = Buffer.allocUnsafe(Math.min(size, limit) + 1);
+  let length = 0;
+  while (size <= limit && length < buffer.length) {
+    const count = readSync(fd, buffer, length, buffer.length - length, null);
+    if (count === 0) return buffer.subarray(0, length);
+    length += count;
+  }
+  throw new Error(size <= limit ? 'it grew while it was read' : `larger than ${limit} bytes`);
+}
+
+/** Fatal: with U+FFFD in their place, bytes that are no UTF-8 would be three times as many when they are written again. */
+function decode(bytes: Uint8Array): string {
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error('not a regular file');
-    if (stat.size > LIMITS.store.fileBytes) throw new Error(`larger than ${LIMITS.store.fileBytes} bytes`);
-    return readFileSync(fd, 'utf8');
-  } catch (error) {
-    throw storageError('read', path, error);
-  } finally {
-    closeSync(fd);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error('not UTF-8 text');
   }
 }
 
-/** Removes a file and makes the removal last. No error when it is not there. */
+/**
+ * Moves whatever stands at a path of ours out of the way, be it a file, a link or a directory, to where a person may
+ * still look at it. It takes the place of what was set aside before: one of them is enough.
+ * @returns where to.
+ * @throws LivepatchError `storage`
+ */
+export function setAside(path: string): string {
+  const aside = `${path}.unreadable`;
+  try {
+    rmSync(aside, { recursive: true, force: true });
+    renameSync(path, aside);
+    syncDirectory(dirname(path));
+    return aside;
+  } catch (error) {
+    throw storageError('set aside', path, error);
+  }
+}
+
+/**
+ * Removes a file or link and makes the removal last; a directory in its place is moved aside, with what it holds. No
+ * error when nothing is there.
+ * @throws LivepatchError `storage`
+ */
 export function remove(path: string): void {
   try {
+    if (isDirectory(path)) {
+      setAside(path);
+      return;
+    }
     rmSync(path, { force: true });
     syncDirectory(dirname(path));
   } catch (error) {
@@ -107,23 +183,38 @@ export function remove(path: string): void {
   }
 }
 
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 /**
- * Makes a directory of ours, with the given mode whatever the umask; one that is there must be a directory, no link.
- * @throws LivepatchError `storage`
+ * Makes a directory of ours, if it is not there, and sees to its mode, whatever the umask and whoever made it. Missing
+ * parents become searchable for everybody: a closed one would hide from `status` that the machine is enabled.
+ * @throws LivepatchError `storage` also when it is a link or anything else than a directory.
  */
 export function ensureDirectory(path: string, mode: number): void {
   try {
-    if (mkdirSync(path, { recursive: true, mode }) !== undefined) {
-      const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-      try {
-        fchmodSync(fd, mode);
-      } finally {
-        closeSync(fd);
-      }
+    const parent = dirname(path);
+    if (!existsSync(parent)) ensureDirectory(parent, 0o755);
+    makeDirectory(path, mode);
+    const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      if ((fstatSync(fd).mode & 0o7777) !== mode) fchmodSync(fd, mode);
+    } finally {
+      closeSync(fd);
     }
-    if (!lstatSync(path).isDirectory()) throw new Error('not a directory');
   } catch (error) {
-    throw storageError('make the directory', path, error);
+    throw storageError('make the directory', path, hasErrno(error, 'ENOTDIR') ? notADirectory() : error);
+  }
+}
+
+const notADirectory = () => new Error('something else, or a link, is in its place; move it away');
+
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error;
   }
 }
 

@@ -1,5 +1,4 @@
 import { lstatSync, type Stats, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { LIMITS } from '../limits.ts';
 import type { Paths } from './paths.ts';
 
@@ -15,16 +14,13 @@ export interface StoreHealth {
 export function storeHealth(paths: Paths): StoreHealth {
   const { config, cves, history, machineToken, pings, securityLog, state } = paths;
   const secret = [config, machineToken, pings, history, securityLog];
-  const closed = [paths.patches, paths.locks, dirname(history), dirname(securityLog)];
   return {
     freeBytes: freeBytes(paths.common),
     neededBytes: LIMITS.store.freeBytes,
     exposed: [
       ...secret.flatMap((path) => exposed(path, 0o600)),
       ...[cves, state].flatMap((path) => exposed(path, 0o644)),
-      ...closed.flatMap((path) => exposed(path, 0o700)),
-      // These two are searchable, for the published status and for the token's existence; but ours to change.
-      ...[paths.common, paths.data].flatMap((path) => exposed(path, 0o755)),
+      ...paths.directories.flatMap(({ path, mode }) => exposed(path, mode)),
     ],
   };
 }

@@ -1,10 +1,12 @@
-import { isAbsolute, join } from 'node:path';
-import { LivepatchError } from '../errors.ts';
+import { dirname, join } from 'node:path';
+import { snapFrom } from '../snapd/environment.ts';
 
 /** Where everything is kept; `common` outlives snap revisions, `data` belongs to this one. */
 export interface Paths {
   common: string;
   data: string;
+  /** Every directory of ours and its mode, parents first. */
+  directories: { path: string; mode: number }[];
   config: string;
   snapSettings: string;
   machineToken: string;
@@ -23,39 +25,39 @@ export interface Paths {
 
 const OUTSIDE_A_SNAP = '/var/lib/canonical-livepatch';
 
-/**
- * The places named by snapd's environment, or /var/lib/canonical-livepatch outside a snap.
- * @throws LivepatchError `config` when snapd's variables are incomplete or relative.
- */
+/** The places that snapd gives our snap, or /var/lib/canonical-livepatch outside it. */
 export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
-  const snap = env.SNAP;
-  const common = snap === undefined ? join(OUTSIDE_A_SNAP, 'common') : directory(env, 'SNAP_COMMON');
-  const data = snap === undefined ? join(OUTSIDE_A_SNAP, 'data') : directory(env, 'SNAP_DATA');
+  const snap = snapFrom(env);
+  const common = snap?.common ?? join(OUTSIDE_A_SNAP, 'common');
+  const data = snap?.data ?? join(OUTSIDE_A_SNAP, 'data');
+  const history = join(data, 'history', 'events.log');
+  const securityLog = join(common, 'logs', 'security.log');
+  const patches = join(common, 'patches');
+  const locks = join(common, 'locks');
   return {
     common,
     data,
+    directories: [
+      ...(snap === undefined ? [{ path: OUTSIDE_A_SNAP, mode: SEARCHABLE }] : []),
+      ...[common, data].map((path) => ({ path, mode: SEARCHABLE })),
+      ...[patches, locks, dirname(history), dirname(securityLog)].map((path) => ({ path, mode: CLOSED })),
+    ],
     config: join(common, 'config'),
     snapSettings: join(common, 'snap-settings'),
     machineToken: join(common, 'machine-token'),
     lastCheck: join(common, 'last-check'),
-    patches: join(common, 'patches'),
-    locks: join(common, 'locks'),
+    patches,
+    locks,
     runLock: join(common, 'run-lock'),
     state: join(data, 'state.json'),
     cves: join(data, 'cves.json'),
     pings: join(data, 'pings.json'),
-    history: join(data, 'history', 'events.log'),
-    securityLog: join(common, 'logs', 'security.log'),
-    keys: snap === undefined ? undefined : join(snap, 'keys'),
+    history,
+    securityLog,
+    keys: snap && join(snap.directory, 'keys'),
   };
 }
 
-function directory(env: NodeJS.ProcessEnv, name: string): string {
-  const value = env[name];
-  if (value === undefined || !isAbsolute(value)) {
-    throw new LivepatchError('config', `${name} is not set to an absolute path although SNAP is set`, {
-      hint: 'Run the snap, or unset SNAP.',
-    });
-  }
-  return value;
-}
+/** That a token exists, and the published state, are for everybody to see. */
+const SEARCHABLE = 0o755;
+const CLOSED = 0o700;

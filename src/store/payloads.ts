@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
-  constants,
   createReadStream,
   existsSync,
-  openSync,
   promises,
   readdirSync,
   readSync,
@@ -16,7 +14,9 @@ import { hasErrno, LivepatchError } from '../errors.ts';
 import {
   discard,
   ensureDirectory,
+  filesIn,
   isMissing,
+  openRegular,
   PRIVATE,
   remove,
   storageError,
@@ -60,12 +60,13 @@ export function payloads(directory: string): Payloads {
       ensureDirectory(directory, 0o700);
       const partial = `${pathOf(sha256)}.partial`;
       try {
-        rmSync(partial, { force: true });
+        remove(partial);
         {
           await using file = await promises.open(partial, 'wx', PRIVATE);
           await file.writeFile(bytes);
           await file.sync();
         }
+        remove(pathOf(sha256));
         renameSync(partial, pathOf(sha256));
         syncDirectory(directory);
       } catch (error) {
@@ -78,7 +79,7 @@ export function payloads(directory: string): Payloads {
         if (digestOf(pathOf(sha256)) === sha256) return true;
       } catch (error) {
         if (isMissing(error)) return false;
-        throw storageError('read', pathOf(sha256), error);
+        // What cannot be read is not the file: it makes room for a new one.
       }
       remove(pathOf(sha256));
       return false;
@@ -89,7 +90,7 @@ export function payloads(directory: string): Payloads {
     remove: (sha256) => remove(pathOf(sha256)),
     async *read(sha256) {
       try {
-        yield* createReadStream(pathOf(sha256), { highWaterMark: PIECE });
+        yield* createReadStream('', { fd: openRegular(pathOf(sha256)), highWaterMark: PIECE });
       } catch (error) {
         throw storageError('read', pathOf(sha256), error);
       }
@@ -97,7 +98,7 @@ export function payloads(directory: string): Payloads {
     keepOnly(sha256) {
       ensureDirectory(directory, 0o700);
       try {
-        for (const name of readdirSync(directory)) if (name !== sha256) rmSync(join(directory, name));
+        for (const name of filesIn(directory)) if (name !== sha256) rmSync(join(directory, name));
       } catch (error) {
         throw storageError('clear', directory, error);
       }
@@ -111,7 +112,7 @@ export function payloads(directory: string): Payloads {
 
 /** Into one buffer, again and again: to make one for each piece takes longer than the digest. */
 function digestOf(path: string): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const fd = openRegular(path);
   try {
     const hash = createHash('sha256');
     const buffer = Buffer.allocUnsafe(HASHED_PIECE);

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { LivepatchError } from '../errors.ts';
 import { PatchSchema, Time, text } from '../schemas.ts';
 import type { PendingInsertion } from '../types.ts';
 import { ensureDirectory, isMissing, readIfThere, remove, storageError, writeAtomic } from './files.ts';
@@ -53,13 +54,16 @@ export function pendingInsertions(directory: string): PendingInsertions {
   };
 }
 
-/** A file that cannot be understood still locks its version, on every kernel: that it is there is the message. */
+/**
+ * What cannot be read or understood still locks its version, on every kernel, whatever the reason: that it is there is
+ * the message.
+ */
 function parse(path: string, module: string, version: string): PendingInsertion | undefined {
-  const content = readIfThere(path);
-  if (content === undefined) return undefined;
   try {
-    return v.parse(PendingSchema, JSON.parse(content));
-  } catch {
+    const content = readIfThere(path);
+    return content === undefined ? undefined : v.parse(PendingSchema, JSON.parse(content));
+  } catch (error) {
+    if (error instanceof LivepatchError && error.code === 'no-permission') throw error;
     return unknownInsertion(module, version);
   }
 }

@@ -7,7 +7,7 @@ const OwedPings = v.array(v.object({ ...PingSchema.entries, due: Time, bootId: t
 
 /** What is still to be told about the health of patches, oldest first. */
 export interface PingsFile {
-  /** @returns none when the file cannot be understood: then it is forgotten. @throws LivepatchError `storage` */
+  /** @returns none when the file cannot be read or understood: then it is forgotten. */
   read(): PendingPing[];
   /** @throws LivepatchError `storage` */
   write(owed: readonly PendingPing[]): void;
@@ -15,10 +15,7 @@ export interface PingsFile {
 
 export function pingsFile(path: string): PingsFile {
   return {
-    read() {
-      const text = readIfThere(path);
-      return text === undefined ? [] : parse(text);
-    },
+    read: () => readOwed(path),
     write(owed) {
       if (owed.length === 0) remove(path);
       else writeAtomic(path, `${JSON.stringify(owed)}\n`);
@@ -26,9 +23,9 @@ export function pingsFile(path: string): PingsFile {
   };
 }
 
-function parse(text: string): PendingPing[] {
+function readOwed(path: string): PendingPing[] {
   try {
-    return v.parse(OwedPings, JSON.parse(text));
+    return v.parse(OwedPings, JSON.parse(readIfThere(path) ?? '[]'));
   } catch {
     return [];
   }

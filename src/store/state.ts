@@ -1,10 +1,9 @@
-import { renameSync } from 'node:fs';
-import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import { AdviceSchema, PatchSchema, Time, text, Version } from '../schemas.ts';
 import type { HoldReason, State } from '../types.ts';
-import { PUBLIC, readIfThere, storageError, syncDirectory, writeAtomic } from './files.ts';
+import { PUBLIC, readIfThere, setAside, writeAtomic } from './files.ts';
 import type { Paths } from './paths.ts';
 
 /** The form of the state on disk. A later form is refused rather than half understood. */
@@ -60,13 +59,13 @@ export const EMPTY_STATE: State = { warnings: [], applied: [], replaced: [], rev
 export interface StateFile {
   /**
    * @returns the empty state when there is no file yet.
-   * @throws LivepatchError `storage` when it is there and cannot be understood.
+   * @throws LivepatchError `storage` when it is there and cannot be read or understood, whatever the reason.
    */
   read(): State;
   /** @throws LivepatchError `storage` */
   write(state: State): void;
   /**
-   * Moves a file that cannot be understood out of the way, where a person may still read it.
+   * Moves whatever is in the state's place, and cannot be understood, to where a person may still look at it.
    * @returns where to.
    * @throws LivepatchError `storage`
    */
@@ -76,25 +75,29 @@ export interface StateFile {
 export function stateFile(paths: Pick<Paths, 'state' | 'lastCheck'>): StateFile {
   return {
     read() {
-      const content = readIfThere(paths.state);
+      const content = readState(paths.state);
       return content === undefined ? EMPTY_STATE : parse(paths.state, content);
     },
-    setAside() {
-      const aside = `${paths.state}.unreadable`;
-      try {
-        renameSync(paths.state, aside);
-        syncDirectory(dirname(aside));
-      } catch (error) {
-        throw storageError('set aside', paths.state, error);
-      }
-      return aside;
-    },
+    setAside: () => setAside(paths.state),
     write(state) {
-      writeAtomic(paths.state, `${JSON.stringify({ schema: SCHEMA, ...state }, null, 2)}\n`, PUBLIC);
+      // No spaces: what a source may say in one answer would be several times as long with them.
+      const content = `${JSON.stringify({ schema: SCHEMA, ...state })}\n`;
+      writeAtomic(paths.state, content, PUBLIC, LIMITS.store.stateBytes);
       if (state.lastCheck !== undefined) writeAtomic(paths.lastCheck, `${state.lastCheck.at}\n`);
     },
   };
 }
+
+function readState(path: string): string | undefined {
+  try {
+    return readIfThere(path, LIMITS.store.stateBytes);
+  } catch (error) {
+    if (!(error instanceof LivepatchError) || error.code !== 'storage') throw error;
+    throw new LivepatchError('storage', error.message, { hint: SETS_ASIDE, cause: error });
+  }
+}
+
+const SETS_ASIDE = "The next 'sudo canonical-livepatch refresh' moves it aside and starts fresh.";
 
 function parse(path: string, content: string): State {
   try {
@@ -103,7 +106,7 @@ function parse(path: string, content: string): State {
   } catch (error) {
     const field = v.isValiError(error) ? ` at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : '';
     throw new LivepatchError('storage', `${path} cannot be understood${field}`, {
-      hint: `The next 'sudo canonical-livepatch refresh' moves it aside and starts fresh.`,
+      hint: SETS_ASIDE,
       cause: error,
     });
   }

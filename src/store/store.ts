@@ -5,7 +5,7 @@ import { type ConfigFile, configFile } from './config.ts';
 import { type CvesFile, cvesFile } from './cves.ts';
 import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
 import { type StoreHealth, storeHealth } from './health.ts';
-import { type Paths, pathsFrom } from './paths.ts';
+import { pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
 import { type PendingInsertions, pendingInsertions } from './pending-insertions.ts';
 import { type PingsFile, pingsFile } from './pings.ts';
@@ -51,7 +51,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     health: () => storeHealth(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
     runLock(who) {
-      makeDirectories(paths);
+      for (const { path, mode } of paths.directories) ensureDirectory(path, mode);
       return takeRunLock(paths.runLock, who);
     },
     sweep() {
@@ -59,14 +59,6 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
       sweep(paths.patches, /^\.|\.partial$/);
     },
   };
-}
-
-/** `common` and `data` stay searchable: that a token exists, and the published status, are for anybody to see. */
-function makeDirectories(paths: Paths): void {
-  ensureDirectory(paths.common, 0o755);
-  ensureDirectory(paths.data, 0o755);
-  ensureDirectory(paths.patches, 0o700);
-  ensureDirectory(paths.locks, 0o700);
 }
 
 function certificatesIn(directory: string | undefined): { source: string; bytes: Uint8Array }[] {

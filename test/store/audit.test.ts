@@ -16,9 +16,9 @@ function books() {
 it('tells the history the newest first, with the time of each', () => {
   const { events } = books();
   events.add({ what: 'applied', version: '121.1' });
-  events.add({ what: 'applied', version: '122.1', replaced: '121.1' });
+  events.add({ what: 'applied', version: '122.1', replaced: ['121.1'] });
   expect(events.history()).toEqual([
-    { at: expect.stringMatching(/^\d{4}-.*Z$/), what: 'applied', version: '122.1', replaced: '121.1' },
+    { at: expect.stringMatching(/^\d{4}-.*Z$/), what: 'applied', version: '122.1', replaced: ['121.1'] },
     { at: expect.any(String), what: 'applied', version: '121.1' },
   ]);
 });

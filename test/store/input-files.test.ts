@@ -17,7 +17,9 @@ describe('a file that a person names and that cannot be read', () => {
   it.each(['openInputFile', 'readCertificateFiles'] as const)(
     'is said to be out of sight in a snap, and where it can be seen (%s)',
     async (read) => {
+      vi.stubEnv('SNAP', '/snap/canonical-livepatch/x1');
       vi.stubEnv('SNAP_NAME', 'canonical-livepatch');
+      vi.stubEnv('SNAP_DATA', '/var/snap/canonical-livepatch/x1');
       vi.stubEnv('SNAP_COMMON', '/var/snap/canonical-livepatch/common');
       vi.resetModules();
       const files = await import('../../src/store/input-files.ts');

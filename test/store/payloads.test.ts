@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { payloads } from '../../src/store/payloads.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { OBSTACLES } from './obstacles.ts';
 
 /** SHA-256 of nothing. */
 const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
@@ -67,3 +68,20 @@ describe('a payload', () => {
     expect(existsSync(join(directory, NOTHING))).toBe(false);
   });
 });
+
+describe.each(Object.entries(OBSTACLES).filter(([what]) => !/nothing|huge/.test(what)))(
+  'with %s in the place of a payload',
+  (_what, obstruct) => {
+    it('it is not intact, makes room for a new one, and stops no cleaning', async () => {
+      const directory = temporaryDirectory();
+      const kept = payloads(directory);
+      obstruct(join(directory, NOTHING));
+      obstruct(join(directory, `${NOTHING}.partial`));
+      expect(kept.isIntact(NOTHING)).toBe(false);
+      await kept.receive(NOTHING, pieces(Buffer.from('')));
+      expect(kept.isIntact(NOTHING)).toBe(true);
+      kept.keepOnly(undefined);
+      expect(kept.all()).toEqual([]);
+    });
+  },
+);

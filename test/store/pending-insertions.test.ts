@@ -1,45 +1,87 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pendingInsertions } from '../../src/store/pending-insertions.ts';
+import type { PendingInsertion } from '../../src/types.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { PATCH } from './make.ts';
+import { OBSTACLES } from './obstacles.ts';
 
-const LOCK = {
-  ...{ module: 'lkp_Ubuntu_6_8_0_1047_50_aws_121', version: '121.4', kernel: '6.8.0-1047.50-aws' },
-  ...{ bootId: 'boot-1', at: '2026-11-22T12:00:00Z', attempt: 1 },
+const PENDING: PendingInsertion = {
+  patch: PATCH,
+  bootId: 'boot-1',
+  at: '2026-11-22T12:00:00Z',
+  attempt: 2,
+  trace: ['BUG: unable to handle page fault'],
+  earlier: { bootId: 'boot-0', at: '2026-11-21T12:00:00Z', attempt: 1 },
+};
+const NAME = `${PATCH.module}_${PATCH.version}`;
+
+/** What is known of an insertion by the name of its file alone. */
+const UNKNOWN = {
+  patch: {
+    ...{ kernel: '', digest: '', sha256: '', fixes: [], cumulative: true },
+    ...{ module: PATCH.module, version: PATCH.version, releasedAt: '1970-01-01T00:00:00.000Z' },
+  },
+  ...{ bootId: '', at: '1970-01-01T00:00:00.000Z', attempt: 1 },
 };
 
-describe('a crash lock', () => {
-  it('is a file named after module and version, for root alone, until it is lifted', () => {
+describe('a pending insertion', () => {
+  it('is a file named after module and version, for root alone, until it is cleared', () => {
     const directory = join(temporaryDirectory(), 'locks');
     const pending = pendingInsertions(directory);
     expect(pending.all()).toEqual([]);
-    pending.write(LOCK);
-    expect(pending.pathOf(LOCK.module, LOCK.version)).toBe(join(directory, `${LOCK.module}_121.4`));
-    expect(statSync(pending.pathOf(LOCK.module, LOCK.version)).mode & 0o777).toBe(0o600);
-    expect(pending.read(LOCK.module, LOCK.version)).toEqual(LOCK);
-    expect(pending.all()).toEqual([LOCK]);
-    pending.clear(LOCK.module, LOCK.version);
-    pending.clear(LOCK.module, LOCK.version);
+    pending.write(PENDING);
+    expect(pending.pathOf(PENDING)).toBe(join(directory, NAME));
+    expect(statSync(pending.pathOf(PENDING)).mode & 0o777).toBe(0o600);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(pending.all()).toEqual([PENDING]);
+    pending.clear(PENDING);
+    pending.clear(PENDING);
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  it.each(['', '{', '{"module": 1}', '[]'])(
-    'that holds %j still locks, as one of no known boot',
+  it('is kept with the least that is known of it', () => {
+    const pending = pendingInsertions(temporaryDirectory());
+    const { trace: _, earlier: __, ...least } = PENDING;
+    pending.write(least);
+    expect(pending.all()).toEqual([least]);
+  });
+
+  it.each(Object.entries(OBSTACLES))(
+    'with %s in its place still locks, and can be cleared',
+    (_what, obstruct) => {
+      const directory = temporaryDirectory();
+      obstruct(join(directory, NAME));
+      const pending = pendingInsertions(directory);
+      expect(pending.all()).toEqual([UNKNOWN]);
+      pending.clear(UNKNOWN);
+      expect(pending.all()).toEqual([]);
+    },
+  );
+
+  it.each(Object.entries(OBSTACLES))('is written where %s is in its place', (_what, obstruct) => {
+    const directory = temporaryDirectory();
+    obstruct(join(directory, NAME));
+    const pending = pendingInsertions(directory);
+    pending.write(PENDING);
+    expect(pending.all()).toEqual([PENDING]);
+  });
+
+  it.each(['[]', '{"module": 1}', JSON.stringify({ ...PENDING, attempt: 0 })])(
+    'that holds %j locks as one of no known boot',
     (content) => {
       const directory = temporaryDirectory();
-      writeFileSync(join(directory, `${LOCK.module}_121.4`), content);
-      const { module, version } = LOCK;
-      expect(pendingInsertions(directory).all()).toEqual([
-        { module, version, kernel: '', bootId: '', at: '1970-01-01T00:00:00.000Z', attempt: 1 },
-      ]);
+      writeFileSync(join(directory, NAME), content);
+      expect(pendingInsertions(directory).all()).toEqual([UNKNOWN]);
     },
   );
 
   it('is not what only looks like one', () => {
     const directory = temporaryDirectory();
-    writeFileSync(join(directory, `${LOCK.module}_121.4.0123456789ab.tmp`), '{}');
+    writeFileSync(join(directory, `${NAME}.01234567-89ab-cdef-0123-456789abcdef.tmp`), '{}');
     writeFileSync(join(directory, 'README'), '');
+    mkdirSync(join(directory, `${NAME}.unreadable`));
     expect(pendingInsertions(directory).all()).toEqual([]);
   });
 });

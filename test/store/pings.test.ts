@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { pingsFile } from '../../src/store/pings.ts';
 import type { PendingPing } from '../../src/types.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { OBSTACLES } from './obstacles.ts';
 
 const OWED: PendingPing = {
   event: 'settled',
@@ -35,3 +36,15 @@ it.each([
   writeFileSync(path, damage(readFileSync(path, 'utf8')));
   expect(pings.read()).toEqual([]);
 });
+
+it.each(Object.entries(OBSTACLES))(
+  'forgets the list when %s is in its place, and begins another',
+  (_what, obstruct) => {
+    const path = join(temporaryDirectory(), 'pings.json');
+    const pings = pingsFile(path);
+    obstruct(path);
+    expect(pings.read()).toEqual([]);
+    pings.write([OWED]);
+    expect(pings.read()).toEqual([OWED]);
+  },
+);
