@@ -119,6 +119,8 @@ export const LIMITS = {
      * that may be left out are written. The rest is for patches that were applied or reverted.
      */
     stateBytes: 16 * MiB,
+    /** A catalogue's root.json with some dozen keys and signatures is under 30 KiB. */
+    catalogueRootBytes: 512 * KiB,
     /** The field's largest patch files, several times over. */
     freeBytes: 64 * MiB,
     /** A year of a patch a day is under 100 KiB; a second file keeps what rotation moves. */

@@ -355,6 +355,12 @@ export interface Config {
   signingCerts: string;
   /** Whether the server is told how patches fare. */
   pings: boolean;
+  /** The pinned TUF root of a catalogue, its JSON as it was given; empty for none. */
+  catalogueRoot: string;
+  /** Which tier's patches to take from a catalogue; undefined leaves it to the source. */
+  tier: string | undefined;
+  /** Whether a patch that was withdrawn is also taken out of the kernel. */
+  revertWithdrawn: boolean;
 }
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error';

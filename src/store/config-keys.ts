@@ -1,4 +1,7 @@
-import { LivepatchError } from '../errors.ts';
+import { LivepatchError, messageOf } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { decodePem, type PemBlock } from '../patch/pem.ts';
+import { noProxyProblem, proxyProblem, serverUrlProblem } from '../policy/addresses.ts';
 import type { Config, LogLevel } from '../types.ts';
 
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'notice', 'warning', 'error'];
@@ -10,23 +13,41 @@ interface Key<Value> {
   default: string;
   /** @throws Error whose message completes "config update aborted: <key>: ". */
   parse(text: string): Value;
+  /**
+   * What is used while the value in the file is broken. Left out where any guess would contact somebody else, or apply
+   * what was to be held back.
+   */
+  standIn?: string;
+  /** Whether the value may have several lines; around all others white space means nothing. */
+  lines?: true;
+  /** What is only asked of a value when it is set. @throws as `parse` */
+  whenSet?(text: string): void;
 }
 
 /** Every key of the configuration: its default as a person would write it, and the rule for its value. */
 export const CONFIG_KEYS = {
   'http-proxy': { default: '', parse: proxy },
   'https-proxy': { default: '', parse: proxy },
-  'no-proxy': { default: '', parse: (text) => text },
+  'no-proxy': { default: '', parse: noProxy },
   'remote-server': { default: 'https://livepatch.canonical.com', parse: serverUrl },
-  'ca-certs': { default: '', parse: pem },
-  'dial-timeout': { default: '12s', parse: (text) => atLeastOne(duration(text, ['s', 'm', 'h'])) },
-  'check-interval': { default: '60', parse: interval },
-  'log-level': { default: 'warning', parse: logLevel },
+  'ca-certs': { default: '', parse: certificates, lines: true },
+  'dial-timeout': {
+    default: '12s',
+    parse: (text) => atLeastOne(duration(text, ['s', 'm', 'h'])),
+    standIn: '12s',
+  },
+  'check-interval': { default: '60', parse: interval, standIn: '60' },
+  'log-level': { default: 'warning', parse: logLevel, standIn: 'warning' },
   'tls-patch-download': { default: 'false', parse: yesOrNo },
-  'cutoff-date': { default: '', parse: pastDate },
+  // A clock that is slow, as at boot, must not make yesterday's date a wrong one.
+  'cutoff-date': { default: '', parse: date, whenSet: inThePast },
   'patch-delay': { default: '0', parse: (text) => duration(text, ['s', 'm', 'h', 'd', 'w']) },
-  'signing-certs': { default: '', parse: pem },
-  pings: { default: 'true', parse: yesOrNo },
+  'signing-certs': { default: '', parse: certificates, lines: true },
+  // Not the default: whoever meant false wants nothing told.
+  pings: { default: 'true', parse: yesOrNo, standIn: 'false' },
+  'catalogue-root': { default: '', parse: catalogueRoot, lines: true },
+  tier: { default: '', parse: tier },
+  'revert-withdrawn': { default: 'false', parse: yesOrNo, standIn: 'false' },
 } satisfies Record<string, Key<unknown>>;
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;
@@ -36,18 +57,58 @@ export function isConfigKey(name: string): name is ConfigKey {
   return Object.hasOwn(CONFIG_KEYS, name);
 }
 
+export function ruleOf(key: ConfigKey): Key<unknown> {
+  return CONFIG_KEYS[key];
+}
+
+/** @returns what is wrong with a value, to follow the key's name; undefined when it is good. */
+export function problemOf(key: ConfigKey, text: string): string | undefined {
+  try {
+    ruleOf(key).parse(text || ruleOf(key).default);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Whether a text holds a private key, in PEM or PuTTY's form, whole or in part. It is never to be shown. */
+export function holdsPrivateKey(text: string): boolean {
+  return /PRIVATE KEY-----|PuTTY-User-Key-File/.test(text);
+}
+
+export type ConfigTexts = Partial<Record<ConfigKey, string>>;
+
+/** Such as `file:///media/stick/catalogue`. */
+const FILE = /^file:\/\/\//i;
+
+/**
+ * What is wrong with values that are good by themselves.
+ * @param hasShippedRoot whether the client came with the root of a catalogue.
+ * @returns undefined when they fit together.
+ */
+export function conflictIn(
+  texts: ConfigTexts,
+  hasShippedRoot: boolean,
+): { key: ConfigKey; problem: string } | undefined {
+  if (!FILE.test(texts['remote-server'] ?? '') || texts['catalogue-root'] || hasShippedRoot) return undefined;
+  return {
+    key: 'remote-server',
+    problem: 'only a catalogue can be at a file:/// address, and that needs catalogue-root',
+  };
+}
+
 /**
  * The values of all keys as the program uses them.
  * @param texts value by key, as written; keys left out have their defaults.
  * @throws LivepatchError `config`: `<key>: <reason>`
  */
-export function parseConfig(texts: Partial<Record<ConfigKey, string>>): Config {
+export function parseConfig(texts: ConfigTexts): Config {
   const value = <K extends ConfigKey>(key: K): ReturnType<(typeof CONFIG_KEYS)[K]['parse']> => {
     const rule = CONFIG_KEYS[key];
     try {
       return rule.parse(texts[key] || rule.default) as ReturnType<(typeof CONFIG_KEYS)[K]['parse']>;
     } catch (error) {
-      throw new LivepatchError('config', `${key}: ${(error as Error).message}`);
+      throw new LivepatchError('config', `${key}: ${messageOf(error)}`);
     }
   };
   return {
@@ -64,34 +125,55 @@ export function parseConfig(texts: Partial<Record<ConfigKey, string>>): Config {
     patchDelay: value('patch-delay'),
     signingCerts: value('signing-certs'),
     pings: value('pings'),
+    catalogueRoot: value('catalogue-root'),
+    tier: value('tier'),
+    revertWithdrawn: value('revert-withdrawn'),
   };
 }
 
-function url(text: string, schemes: string[]): URL {
-  const parsed = URL.parse(text);
-  if (parsed === null || !schemes.includes(parsed.protocol)) {
-    throw new Error(`must be a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`);
-  }
-  return parsed;
+function refuse(problem: string | undefined): void {
+  if (problem !== undefined) throw new Error(problem);
 }
 
 function proxy(text: string): string {
-  if (text !== '') url(text, ['http:', 'https:', 'socks5:']);
+  if (text !== '') refuse(proxyProblem(text));
+  return text;
+}
+
+function noProxy(text: string): string {
+  refuse(noProxyProblem(text));
   return text;
 }
 
 function serverUrl(text: string): URL {
-  const parsed = url(text, ['https:', 'http:']);
-  // A user and password here would end up in every error text that names the server.
-  if (parsed.username !== '' || parsed.password !== '') throw new Error('must hold no user or password');
-  if (parsed.search !== '' || parsed.hash !== '') throw new Error('must hold no query or fragment');
-  return parsed;
+  const isFile = FILE.test(text);
+  refuse(isFile ? filePathProblem(text) : serverUrlProblem(text));
+  return new URL(text);
 }
 
-function pem(text: string): string {
-  if (text !== '' && !text.includes('-----BEGIN CERTIFICATE-----'))
-    throw new Error('must be PEM certificates');
-  return text;
+function filePathProblem(text: string): string | undefined {
+  const odd = /[\s\p{Cc}?#%\\]/u.exec(text.replaceAll(/%[0-9A-Fa-f]{2}/g, ''))?.[0];
+  if (odd === undefined) return undefined;
+  return `must hold no ${/\s/.test(odd) ? 'white space' : odd}; write ${encodeURIComponent(odd)} there`;
+}
+
+/** In the one form that all who use them take, whatever editor or system they come from. */
+function certificates(text: string): string {
+  if (text === '') return '';
+  const blocks = decodePem(Buffer.from(text));
+  if (blocks.length === 0) throw new Error('must be PEM certificates');
+  return blocks.map((block, index) => certificate(block, index + 1, blocks.length)).join('');
+}
+
+function certificate({ der, label, line }: PemBlock, index: number, count: number): string {
+  const where = `certificate ${index} of ${count}, line ${line}`;
+  if (label.includes('PRIVATE KEY')) throw new Error(`${where}: it is a private key, not a certificate`);
+  if (label !== 'CERTIFICATE') throw new Error(`${where}: it is not a certificate`);
+  if (der === undefined) throw new Error(`${where}: it is broken or cut short`);
+  const lines = Buffer.from(der)
+    .toString('base64')
+    .replaceAll(/.{1,64}/g, '$&\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines}-----END CERTIFICATE-----\n`;
 }
 
 function duration(text: string, units: Unit[]): number {
@@ -128,12 +210,40 @@ function yesOrNo(text: string): boolean {
   return text === 'true';
 }
 
-function pastDate(text: string): string | undefined {
+function date(text: string): string | undefined {
   if (text === '') return undefined;
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
   if (Number.isNaN(time)) throw new Error('must be an RFC 3339 date, such as 2026-07-16T00:00:00Z');
-  if (time > Date.now()) throw new Error('must be in the past');
   return text;
+}
+
+function inThePast(text: string): void {
+  if (Date.parse(text) > Date.now()) throw new Error('must be in the past');
+}
+
+/** Lightly: whether it is the root that its catalogue was signed under is for the source to tell. */
+function catalogueRoot(text: string): string {
+  if (text === '') return '';
+  if (text.length > LIMITS.store.catalogueRootBytes) {
+    throw new Error(`is longer than ${LIMITS.store.catalogueRootBytes} bytes`);
+  }
+  if (typeOfMetadata(text) !== 'root') throw new Error("must be a catalogue's root.json");
+  return text;
+}
+
+function typeOfMetadata(text: string): unknown {
+  try {
+    return JSON.parse(text)?.signed?._type;
+  } catch {
+    return undefined;
+  }
+}
+
+function tier(text: string): string | undefined {
+  if (!/^[a-z0-9-]{0,64}$/.test(text)) {
+    throw new Error('must be at most 64 lower-case letters, digits and dashes');
+  }
+  return text || undefined;
 }

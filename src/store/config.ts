@@ -1,103 +1,188 @@
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import { LivepatchError, messageOf } from '../errors.ts';
+import { LivepatchError } from '../errors.ts';
 import type { Config } from '../types.ts';
-import { CONFIG_KEYS, type ConfigKey, isConfigKey, parseConfig } from './config-keys.ts';
+import {
+  CONFIG_KEYS,
+  type ConfigKey,
+  type ConfigTexts,
+  conflictIn,
+  holdsPrivateKey,
+  isConfigKey,
+  parseConfig,
+  problemOf,
+  ruleOf,
+} from './config-keys.ts';
+import { type Part, parseLines, withValue } from './config-lines.ts';
 import { readIfThere, writeAtomic } from './files.ts';
 
 /** The configuration file: YAML that a person may edit, whose comments stay. */
 export interface ConfigFile {
-  /** @throws LivepatchError `config` naming line and key, `storage` */
+  /**
+   * A broken line stops nothing but itself where something safe can stand in for it; see `problems`.
+   * @throws LivepatchError `config` naming line and key, `no-permission`
+   */
   read(): Config;
-  /** Every key with its value as written, or its default. */
+  /** All that is wrong in the file, for people: what `read` passes over and what it throws. Never throws. */
+  problems(): string[];
+  /** Every key with its value as written, or its default; a private key masked. @throws LivepatchError as `read` */
   texts(): Record<ConfigKey, string>;
-  /** What `read` would give after these changes. @throws LivepatchError as `update` */
+  /** What `read` would give after these changes. @throws LivepatchError as `read` and `update` */
   preview(changes: Record<string, string>): Config;
   /**
-   * Sets several keys at once, all or none; an empty value puts the default back.
+   * Sets several keys at once, all or none; an empty value puts the default back. What is broken in other lines is no
+   * reason against it, and stays as it is.
    * @throws LivepatchError `config`: `config update aborted: <key>: <reason>`
    */
   update(changes: Record<string, string>): void;
 }
 
-export function configFile(path: string): ConfigFile {
-  const load = () => parseFile(path, readIfThere(path) ?? '');
+/** @param hasShippedRoot whether the client came with the root of a catalogue. */
+export function configFile(path: string, hasShippedRoot = () => false): ConfigFile {
+  const load = () => parseLines(readText(path));
   return {
-    read: () => parseConfig(textsOf(path, load())),
-    texts() {
-      const written = textsOf(path, load());
-      const keys = Object.keys(CONFIG_KEYS) as ConfigKey[];
-      return Object.fromEntries(keys.map((key) => [key, written[key] ?? CONFIG_KEYS[key].default])) as Record<
-        ConfigKey,
-        string
-      >;
+    read: () => configOf(path, load(), hasShippedRoot()),
+    problems() {
+      try {
+        const { fatal, passed } = judge(path, load(), hasShippedRoot());
+        return [...fatal, ...passed];
+      } catch (error) {
+        if (error instanceof LivepatchError) return [error.message];
+        throw error;
+      }
     },
-    preview: (changes) => parseConfig(textsOf(path, parseFile(path, changed(load(), changes)))),
+    texts() {
+      const written = load();
+      const keys = Object.keys(CONFIG_KEYS) as ConfigKey[];
+      const texts = keys.map((key) => {
+        const text = written.find((part) => part.key === key)?.value || CONFIG_KEYS[key].default;
+        return [key, holdsPrivateKey(text) ? MASK : text];
+      });
+      return Object.fromEntries(texts);
+    },
+    preview: (changes) =>
+      configOf(path, parseLines(changed(load(), changes, hasShippedRoot())), hasShippedRoot()),
     update(changes) {
-      if (Object.keys(changes).length > 0) writeAtomic(path, changed(load(), changes));
+      if (Object.keys(changes).length > 0) writeAtomic(path, changed(load(), changes, hasShippedRoot()));
     },
   };
 }
 
-/** The file's text after all of the changes; nothing is written before every one has been understood. */
-function changed({ document }: Parsed, changes: Record<string, string>): string {
-  for (const [key, value] of Object.entries(changes)) {
-    if (!isConfigKey(key)) throw updateAborted(key, 'is not a configuration key');
-    try {
-      CONFIG_KEYS[key].parse(value || CONFIG_KEYS[key].default);
-    } catch (error) {
-      throw updateAborted(key, messageOf(error));
-    }
-    if (value === '') document.delete(key);
-    else document.set(key, value);
+/** What is shown in place of a secret. */
+export const MASK = '****';
+
+function readText(path: string): string {
+  try {
+    return readIfThere(path) ?? '';
+  } catch (error) {
+    if (!(error instanceof LivepatchError) || error.code !== 'storage') throw error;
+    throw new LivepatchError('config', error.message, {
+      hint: `Put the file itself at ${path}, or remove what is there to return to the defaults. The machine stays enabled.`,
+      cause: error,
+    });
   }
-  return document.toString();
 }
 
-interface Parsed {
-  document: Document.Parsed;
-  lines: LineCounter;
-}
-
-function parseFile(path: string, text: string): Parsed {
-  const lines = new LineCounter();
-  // `failsafe`: every value is the string that was written, so `false` and `60` need no quotes and no guessing.
-  const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
-  if (error !== undefined) throw broken(path, lines.linePos(error.pos[0]).line, error.message);
-  if (document.contents === null) document.contents = document.createNode({}) as never;
-  if (!isMap(document.contents)) throw broken(path, 1, 'must be lines of "key: value"');
-  return { document, lines };
-}
-
-/** @throws LivepatchError `config` naming line and key when a key is unknown or its value breaks its rule. */
-function textsOf(path: string, { document, lines }: Parsed): Partial<Record<ConfigKey, string>> {
-  const texts: Partial<Record<ConfigKey, string>> = {};
-  if (!isMap(document.contents)) return texts;
-  for (const { key, value } of document.contents.items) {
-    const node = key as { value?: unknown; range?: [number, number, number] | null };
-    const line = lines.linePos(node.range?.[0] ?? 0).line;
-    const name = String(node.value);
-    const text = isScalar(value) ? (value.value ?? '') : undefined;
-    if (!isConfigKey(name)) throw broken(path, line, `${name}: is not a configuration key`);
-    if (typeof text !== 'string') throw broken(path, line, `${name}: must be a single value`);
-    try {
-      CONFIG_KEYS[name].parse(text || CONFIG_KEYS[name].default);
-    } catch (error) {
-      throw broken(path, line, `${name}: ${messageOf(error)}`);
-    }
-    texts[name] = text;
-  }
-  return texts;
-}
-
-function updateAborted(key: string, reason: string): LivepatchError {
-  return new LivepatchError('config', `config update aborted: ${key}: ${reason}`, {
-    hint: "Nothing was changed. 'canonical-livepatch config' shows all keys.",
+function configOf(path: string, parts: readonly Part[], hasShippedRoot: boolean): Config {
+  const { fatal, texts } = judge(path, parts, hasShippedRoot);
+  const [first] = fatal;
+  if (first === undefined) return parseConfig(texts);
+  throw new LivepatchError('config', first, {
+    hint: 'Correct that line, or remove it to return to its default. The machine stays enabled.',
   });
 }
 
-function broken(path: string, line: number, reason: string): LivepatchError {
-  return new LivepatchError('config', `${path}, line ${line}: ${reason}`, {
-    hint: 'Correct the file, or remove it to return to the defaults. The machine stays enabled.',
+/** What a file comes to. */
+interface Judgement {
+  /** The values that count, with what stands in for broken ones. */
+  texts: ConfigTexts;
+  /** What nothing can stand in for. */
+  fatal: string[];
+  /** What is wrong, and does not stop anything. */
+  passed: string[];
+}
+
+function judge(path: string, parts: readonly Part[], hasShippedRoot: boolean): Judgement {
+  const { texts, fatal, passed }: Judgement = { texts: {}, fatal: [], passed: [] };
+  const lines = new Map<string, number>();
+  for (const part of parts.filter(({ key, problem }) => key !== undefined || problem !== undefined)) {
+    const where = `${path}, line ${part.line}: `;
+    const { key } = part;
+    if (key === undefined) fatal.push(`${where}${part.problem}`);
+    else if (!isConfigKey(key)) passed.push(`${where}${unknownKey(key)}`);
+    else {
+      const problem = problemIn(part, key, lines.get(key));
+      const { standIn } = ruleOf(key);
+      const text = problem === undefined ? part.value : standIn;
+      if (text !== undefined) texts[key] = text;
+      if (problem !== undefined && standIn === undefined) fatal.push(`${where}${key}: ${problem}`);
+      if (problem !== undefined && standIn !== undefined) {
+        passed.push(`${where}${key}: ${problem}; meanwhile it is ${standIn}`);
+      }
+      if (!lines.has(key)) lines.set(key, part.line);
+    }
+  }
+  const conflict = conflictIn(texts, hasShippedRoot);
+  if (conflict !== undefined) {
+    fatal.push(`${path}, line ${lines.get(conflict.key)}: ${conflict.key}: ${conflict.problem}`);
+  }
+  return { texts, fatal, passed };
+}
+
+function problemIn({ problem, value = '' }: Part, key: ConfigKey, earlier: number | undefined) {
+  if (earlier !== undefined) return `is also set in line ${earlier}: keep one of them`;
+  return problem ?? problemOf(key, value);
+}
+
+/** Of a newer revision, perhaps, that was left: it is kept for when that comes back. */
+function unknownKey(key: string): string {
+  return `${isKeyLike(key) ? key : 'something'} is no configuration key of this version, and has no effect`;
+}
+
+/** The file's text after all of the changes; every one is judged before. */
+function changed(parts: Part[], changes: Record<string, string>, hasShippedRoot: boolean): string {
+  const tidied = Object.entries(changes).map(([key, value]) => [key, tidy(key, value)] as const);
+  let now = parts;
+  for (const [key, value] of tidied) {
+    const text = withValue(now, key, value);
+    now = parseLines(text);
+    if (valueIn(now, key) !== value) throw updateAborted(key, 'cannot be kept in a file of text');
+  }
+  const texts = Object.fromEntries(
+    (['remote-server', 'catalogue-root'] as const).map((key) => [key, valueIn(now, key)]),
+  );
+  const conflict = conflictIn(texts, hasShippedRoot);
+  const [touched] = tidied.map(([key]) => key).filter((key) => key in texts);
+  if (conflict !== undefined && touched !== undefined) {
+    const { key, problem } = conflict;
+    throw updateAborted(touched, touched === key ? problem : `is needed by ${key}: ${problem}`);
+  }
+  return now.map(({ text }) => text).join('');
+}
+
+const valueIn = (parts: readonly Part[], key: string) => parts.find((part) => part.key === key)?.value ?? '';
+
+/** The value as it is to be written. @throws LivepatchError `config` when it cannot be. */
+function tidy(key: string, value: string): string {
+  if (!isConfigKey(key)) throw updateAborted(key, 'is not a configuration key');
+  if (holdsPrivateKey(value)) throw updateAborted(key, 'holds a private key: give the certificates alone');
+  const rule = ruleOf(key);
+  const text = rule.lines ? value.replace(/^\ufeff/, '').replaceAll('\r\n', '\n') : value.trim();
+  if (text === '' && value !== '') throw updateAborted(key, `is blank; '${key}=' puts the default back`);
+  const problem = problemOf(key, text);
+  if (problem !== undefined) throw updateAborted(key, problem);
+  try {
+    rule.whenSet?.(text);
+  } catch (error) {
+    throw updateAborted(key, (error as Error).message);
+  }
+  return text;
+}
+
+const isKeyLike = (text: string) => /^[a-z][a-z0-9-]{0,39}$/.test(text);
+
+/** What does not look like a key may be anything, a password as well. */
+function updateAborted(key: string, reason: string): LivepatchError {
+  const name = isKeyLike(key) ? key : 'what is before the =';
+  return new LivepatchError('config', `config update aborted: ${name}: ${reason}`, {
+    hint: "Nothing was changed. 'canonical-livepatch config' shows all keys.",
   });
 }

@@ -21,6 +21,8 @@ export interface Paths {
   securityLog: string;
   /** Directory of the certificates shipped with the client; only a snap has one. */
   keys: string | undefined;
+  /** The root of a catalogue that may be shipped with the client. */
+  catalogueRoot: string | undefined;
 }
 
 const OUTSIDE_A_SNAP = '/var/lib/canonical-livepatch';
@@ -55,6 +57,7 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     history,
     securityLog,
     keys: snap && join(snap.directory, 'keys'),
+    catalogueRoot: snap && join(snap.directory, 'keys', 'root.json'),
   };
 }
 

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Events, events } from './audit.ts';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CvesFile, cvesFile } from './cves.ts';
-import { ensureDirectory, isMissing, storageError, sweep } from './files.ts';
+import { ensureDirectory, isMissing, readIfThere, storageError, sweep } from './files.ts';
 import { type StoreHealth, storeHealth } from './health.ts';
 import { pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
@@ -29,6 +29,8 @@ export interface Store {
   health(): StoreHealth;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
+  /** The TUF root of a catalogue that is shipped with the client. @throws LivepatchError `storage` */
+  shippedRoot(): string | undefined;
   /** Makes our directories and takes the run lock; see lock.ts. */
   runLock(who: string): Disposable;
   /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
@@ -39,7 +41,7 @@ export interface Store {
 export function openStore(env: NodeJS.ProcessEnv): Store {
   const paths = pathsFrom(env);
   return {
-    config: configFile(paths.config),
+    config: configFile(paths.config, () => existsSync(paths.catalogueRoot ?? '')),
     snapSettings: snapSettings(paths.snapSettings),
     token: tokenFile(paths.machineToken),
     state: stateFile(paths),
@@ -50,6 +52,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     events: events(paths),
     health: () => storeHealth(paths),
     shippedCertificates: () => certificatesIn(paths.keys),
+    shippedRoot: () => rootAt(paths.catalogueRoot),
     runLock(who) {
       for (const { path, mode } of paths.directories) ensureDirectory(path, mode);
       return takeRunLock(paths.runLock, who);
@@ -73,4 +76,8 @@ function certificatesIn(directory: string | undefined): { source: string; bytes:
     if (isMissing(error)) return [];
     throw storageError('read the signing certificates in', directory, error);
   }
+}
+
+function rootAt(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : readIfThere(path);
 }

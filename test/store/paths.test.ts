@@ -31,7 +31,7 @@ it.each([
 
 it.each([{}, OURS])('names the mode of every directory that it puts something into', (env) => {
   const { directories, ...paths } = pathsFrom(env);
-  const { common, data, keys: _, ...files } = paths;
+  const { common, data, keys: _, catalogueRoot: __, ...files } = paths;
   const known = directories.map(({ path }) => path);
   const parents = Object.values(files).map((path) => join(path as string, '..'));
   expect(
