@@ -46,8 +46,10 @@ export const LIMITS = {
     /** The largest module. The kernel's own bound on a module file is INT_MAX. */
     moduleBytes: 768 * MiB,
     metadataBytes: 1 * MiB,
-    /** A directory, metadata.json, the module, and pax headers around them. */
-    archiveEntries: 8,
+    /** A detached signature: that of an RSA key of 4096 bits, with a long issuer name, is under 1 KiB. */
+    signatureBytes: 8 * KiB,
+    /** A directory, metadata.json, its signature, the module, and pax headers around them. */
+    archiveEntries: 10,
     /** All of an unpacked archive: the largest module and metadata, and tar's own blocks. */
     unpackedBytes: (768 + 1 + 1) * MiB,
     /**
@@ -62,6 +64,10 @@ export const LIMITS = {
     zstdWindowLog: 23,
     /** A module's .modinfo: the largest of Linux 6.1, full of device aliases, is under 300 KiB. */
     modinfoBytes: 1 * MiB,
+    /** The kernel's own are under 80 bytes. */
+    vermagicLength: 256,
+    /** A build id note: 36 bytes with SHA-1. What the state keeps of it is twice as many hex digits. */
+    buildIdBytes: 128,
     /** The kernel's MODULE_NAME_LEN is 64 - sizeof(long), one of them the NUL. */
     moduleNameLength: 55,
     fixes: 1000,

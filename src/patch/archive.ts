@@ -6,22 +6,22 @@ import { readTar, type TarEntry } from './tar.ts';
 /** The files of a patch archive, in memory. Nothing in them is verified yet. */
 export interface ArchiveFiles {
   metadata: Uint8Array;
-  module: {
-    /** Its name in the archive, without the directory. */
-    file: string;
-    /** With its signature. */
-    content: Uint8Array;
-  };
+  /** The detached signature of the metadata, if there is one. */
+  metadataSignature: Uint8Array | undefined;
+  /** With its signature. */
+  module: Uint8Array;
 }
 
 const DIRECTORY = /^livepatch-[0-9A-Za-z.+~_-]{1,120}$/;
 const METADATA = 'metadata.json';
-const MODULE = new RegExp(`^[A-Za-z0-9_]{1,${LIMITS.patch.moduleNameLength}}\\.ko$`);
+const METADATA_SIGNATURE = 'metadata.json.p7s';
+/** Builders name files as they like; which module it is, it says itself. */
+const MODULE = /^[0-9A-Za-z_][0-9A-Za-z.+~_-]{0,95}\.ko$/;
 
 /**
- * Reads a patch file: a compressed tar archive of one directory `livepatch-*` with `metadata.json` and one `*.ko`. The
- * whole source is read or let go. Nothing is written anywhere, so no name in the archive can choose a path; what is
- * held in memory is the two files, each bounded by what its header announces before it is read. Throws 'archive' for
+ * Reads a patch file: a compressed tar archive of one directory `livepatch-*` with `metadata.json`, its
+ * signature `metadata.json.p7s` and one `*.ko`. The whole source is read or let go. Nothing is written anywhere, so no name in the archive can choose a path; what is
+ * held in memory is these files, each bounded by what its header announces before it is read. Throws 'archive' for
  * everything else, with a message of its own; errors of the source pass through.
  */
 export async function readArchive(source: AsyncIterable<Uint8Array>): Promise<ArchiveFiles> {
@@ -34,7 +34,8 @@ function openAllowList() {
   const seen = new Set<string>();
   let directory: string | undefined;
   let metadata: Uint8Array | undefined;
-  let module: ArchiveFiles['module'] | undefined;
+  let metadataSignature: Uint8Array | undefined;
+  let module: Uint8Array | undefined;
 
   const open = (entry: TarEntry): Uint8Array => {
     const [top, file] = splitName(entry);
@@ -48,15 +49,19 @@ function openAllowList() {
       metadata = allocate(entry, LIMITS.patch.metadataBytes);
       return metadata;
     }
+    if (file === METADATA_SIGNATURE) {
+      metadataSignature = allocate(entry, LIMITS.patch.signatureBytes);
+      return metadataSignature;
+    }
     if (!MODULE.test(file)) throw refused('there is a file in it that does not belong there');
     if (module !== undefined) throw refused('there are two modules in it');
-    module = { file, content: allocate(entry, LIMITS.patch.moduleBytes) };
-    return module.content;
+    module = allocate(entry, LIMITS.patch.moduleBytes);
+    return module;
   };
   const files = (): ArchiveFiles => {
     if (metadata === undefined) throw refused('there is no metadata.json in it');
     if (module === undefined) throw refused('there is no module in it');
-    return { metadata, module };
+    return { metadata, metadataSignature, module };
   };
   return { open, files };
 }

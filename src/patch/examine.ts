@@ -1,5 +1,7 @@
 import { LivepatchError } from '../errors.ts';
+import type { Metadata } from '../types.ts';
 import { isCompressed } from './compression.ts';
+import { parseMetadata } from './metadata.ts';
 import { isElf, type ModuleFile, readModule } from './module.ts';
 import { type Findings, proveModule, provePatch } from './patch.ts';
 import { splitSignedModule } from './trailer.ts';
@@ -37,16 +39,24 @@ async function examine(kind: 'module' | 'patch', prove: (found: Findings) => unk
     return { kind, ...found };
   } catch (refusal) {
     if (!(refusal instanceof LivepatchError)) throw refusal;
-    const module = found.module ?? claimOf(found.file);
-    return { kind, ...found, ...(module && { module }), refusal };
+    const metadata = found.metadata ?? metadataClaim(found.files?.metadata);
+    const module = found.module ?? moduleClaim(found.file ?? found.files?.module);
+    return { kind, ...found, ...(metadata && { metadata }), ...(module && { module }), refusal };
   }
 }
 
 /** What a module that was refused says of itself, if that can be read. */
-function claimOf(file: Uint8Array | undefined): ModuleFile | undefined {
-  if (file === undefined) return undefined;
+function moduleClaim(file: Uint8Array | undefined): ModuleFile | undefined {
+  return file && claim(() => readModule(splitSignedModule(file).content));
+}
+
+function metadataClaim(bytes: Uint8Array | undefined): Metadata | undefined {
+  return bytes && claim(() => parseMetadata(bytes));
+}
+
+function claim<T>(read: () => T): T | undefined {
   try {
-    return readModule(splitSignedModule(file).content);
+    return read();
   } catch (error) {
     if (error instanceof LivepatchError) return undefined;
     throw error;

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { ArchitectureName, FixList, KernelVersion, ModuleName, Time, Version } from '../schemas.ts';
+import { ArchitectureName, FixList, hex, KernelVersion, ModuleName, Time, Version } from '../schemas.ts';
 import type { Metadata } from '../types.ts';
 
 /** The version of `metadata.json`. Another is refused, never guessed at. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 
 const MetadataSchema = v.object({
   schema: v.literal(SCHEMA),
@@ -13,14 +13,21 @@ const MetadataSchema = v.object({
   architecture: ArchitectureName,
   version: Version,
   module: ModuleName,
-  file: v.string(),
+  digest: hex(128),
+  // It ends with a space in real modules, and is compared whole.
+  vermagic: v.pipe(
+    v.string(),
+    v.maxLength(LIMITS.patch.vermagicLength),
+    v.regex(/^[\x20-\x7e]+$/, 'not plain text'),
+  ),
+  cumulative: v.boolean(),
   releasedAt: Time,
   fixes: FixList,
-});
+}) satisfies v.GenericSchema<unknown, Metadata>;
 
 /**
- * Reads `metadata.json`: UTF-8 JSON, unknown fields ignored. It is not signed, so it may only narrow what is accepted;
- * what counts is checked against the signed module. Throws 'metadata' with the field's name.
+ * Reads `metadata.json`: UTF-8 JSON, unknown fields ignored. To be called with bytes whose signature was verified; for
+ * any others, what it gives is only a claim. Throws 'metadata' with the field's name.
  */
 export function parseMetadata(bytes: Uint8Array): Metadata {
   const result = v.safeParse(MetadataSchema, parseJson(bytes), {
@@ -36,10 +43,18 @@ export function parseMetadata(bytes: Uint8Array): Metadata {
     );
   }
   const { schema: _, ...metadata } = result.output;
-  if (metadata.file !== `${metadata.module}.ko`) {
-    throw new LivepatchError('metadata', "metadata.json: file: not the module's name with .ko");
-  }
   return metadata;
+}
+
+/** The text of a `metadata.json`, which is what is signed. The same metadata gives the same bytes. */
+export function formatMetadata(metadata: Metadata): string {
+  const { kernel, architecture, version, module, digest, vermagic, cumulative, releasedAt, fixes } = metadata;
+  const document = {
+    schema: SCHEMA,
+    ...{ kernel, architecture, version, module, digest, vermagic, cumulative, releasedAt },
+    fixes: fixes.map(({ name, description, bug, patched }) => ({ name, description, bug, patched })),
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 function parseJson(bytes: Uint8Array): unknown {

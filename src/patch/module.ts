@@ -27,7 +27,9 @@ const ELFCLASS64 = 2;
 const ELFDATA2LSB = 1;
 const ELFDATA2MSB = 2;
 const ET_REL = 1;
+const SHT_NOTE = 7;
 const SHT_NOBITS = 8;
+const SHF_ALLOC = 2;
 const HEADER_SIZE = 64;
 const SECTION_HEADER_SIZE = 64;
 /** Indices from here on have other meanings; a module with so many sections is none that we know. */
@@ -41,15 +43,22 @@ export function isElf(file: Uint8Array): boolean {
   return MAGIC.equals(file.subarray(0, MAGIC.length));
 }
 
+/** The sections that are looked into, by name. All others are only checked to lie within the file. */
+const WANTED = ['.modinfo', '.gnu.linkonce.this_module', '.note.gnu.build-id'] as const;
+const WANTED_BYTES = WANTED.map((name) => ({ name, bytes: Buffer.from(`${name}\0`) }));
+
 interface Section {
-  name: string;
+  name: (typeof WANTED)[number];
+  type: number;
+  allocated: boolean;
   content: Uint8Array;
 }
 
 /**
  * Reads a kernel module file (ELF64, relocatable) without its appended signature. Throws 'module' when it is none, when
  * a table lies outside the file, when a key that matters is missing or there twice, or when the two places that hold
- * its name differ: the kernel takes it from `.gnu.linkonce.this_module`, tools from `.modinfo`.
+ * its name differ: the kernel takes it from `.gnu.linkonce.this_module`, tools from `.modinfo`. Costs time and memory
+ * for the section table and .modinfo, each once, whatever they hold.
  */
 export function readModule(content: Uint8Array): ModuleFile {
   const { architecture, sections } = readSections(content);
@@ -57,9 +66,29 @@ export function readModule(content: Uint8Array): ModuleFile {
   const name = readOwnName(theOnly(sections, '.gnu.linkonce.this_module'));
   if (info.name !== name) throw invalid('it has two different names');
   const [release = ''] = info.vermagic.split(' ');
-  const note = sections.find((section) => section.name === '.note.gnu.build-id');
-  const buildId = note && Buffer.from(note.content).toString('hex');
-  return { name, architecture, livepatch: info.livepatch === 'Y', vermagic: info.vermagic, release, buildId };
+  return {
+    name,
+    architecture,
+    livepatch: info.livepatch === 'Y',
+    vermagic: info.vermagic,
+    release,
+    buildId: readBuildId(sections),
+  };
+}
+
+/**
+ * The section as it is, however many notes are in it, because so the kernel shows it; and only where it does
+ * (kernel/module/sysfs.c, add_notes_attrs): of the type of notes, loaded and not empty.
+ */
+function readBuildId(sections: readonly Section[]): string | undefined {
+  const [section, ...more] = sections.filter(
+    ({ name, type, allocated, content }) =>
+      name === '.note.gnu.build-id' && type === SHT_NOTE && allocated && content.length > 0,
+  );
+  if (section === undefined) return undefined;
+  if (more.length > 0) throw invalid('it has more than one .note.gnu.build-id');
+  if (section.content.length > LIMITS.patch.buildIdBytes) throw invalid('its build id note is too large');
+  return Buffer.from(section.content).toString('hex');
 }
 
 function readSections(content: Uint8Array): { architecture: Architecture; sections: Section[] } {
@@ -99,10 +128,30 @@ function readSectionTable(view: DataView, littleEndian: boolean): Section[] {
     );
   };
   const names = contentOf(namesIndex);
-  return Array.from({ length: count }, (_, index) => ({
-    name: readString(names, headers.getUint32(index * SECTION_HEADER_SIZE, littleEndian)),
-    content: index === 0 ? new Uint8Array() : contentOf(index),
-  }));
+  // As the kernel demands it (kernel/module/main.c, elf_validity_check), so that every name ends within the table.
+  if (names.at(-1) !== 0) throw invalid('a string in it has no end');
+
+  const sections: Section[] = [];
+  for (let index = 1; index < count; index++) {
+    const at = index * SECTION_HEADER_SIZE;
+    const content = contentOf(index);
+    const name = wantedName(names, headers.getUint32(at, littleEndian));
+    if (name === undefined) continue;
+    sections.push({
+      name,
+      type: headers.getUint32(at + 4, littleEndian),
+      // sh_flags has 64 bits; this flag is in the lower half.
+      allocated: (headers.getUint32(at + (littleEndian ? 8 : 12), littleEndian) & SHF_ALLOC) !== 0,
+      content,
+    });
+  }
+  return sections;
+}
+
+/** Compared in place: thousands of headers may share one long name. */
+function wantedName(names: Uint8Array, start: number): Section['name'] | undefined {
+  if (start >= names.length) throw invalid('the name of a section lies outside the table of names');
+  return WANTED_BYTES.find(({ bytes }) => bytes.equals(names.subarray(start, start + bytes.length)))?.name;
 }
 
 /** Exact up to 2^53; what is larger is rounded and still lies outside any file. */
@@ -118,7 +167,7 @@ function slice(view: DataView, offset: number, size: number): Uint8Array {
 }
 
 /** The kernel looks for one section of a name and takes the first; another reader might take the last. */
-function theOnly(sections: Section[], name: string): Uint8Array {
+function theOnly(sections: readonly Section[], name: Section['name']): Uint8Array {
   const found = sections.filter((section) => section.name === name);
   const [only] = found;
   if (only === undefined) throw invalid(`it has no ${name}`);
@@ -126,15 +175,28 @@ function theOnly(sections: Section[], name: string): Uint8Array {
   return only.content;
 }
 
+/** The keys of .modinfo that decide something, and the longest value that each may have. */
+const KEYS = {
+  name: LIMITS.patch.moduleNameLength,
+  vermagic: LIMITS.patch.vermagicLength,
+  livepatch: 1,
+} as const;
+
 /** `key=value` strings, each ended by NUL. Only the keys that decide something are taken, and only once each. */
 function readModinfo(section: Uint8Array): { name: string; vermagic: string; livepatch: string | undefined } {
   if (section.length > LIMITS.patch.modinfoBytes) throw invalid('its .modinfo is too large');
   const values = new Map<string, string>();
-  for (const entry of Buffer.from(section).toString('latin1').split('\0')) {
-    const [, key, value] = /^(name|vermagic|livepatch)=(.*)$/s.exec(entry) ?? [];
-    if (key === undefined || value === undefined) continue;
-    if (values.has(key)) throw invalid(`its .modinfo holds ${key} twice`);
-    values.set(key, value);
+  const info = Buffer.from(section.buffer, section.byteOffset, section.length);
+  for (let start = 0; start < info.length; ) {
+    const end = info.indexOf(0, start);
+    if (end === -1) throw invalid('a string in it has no end');
+    for (const [key, longest] of Object.entries(KEYS)) {
+      const from = start + key.length + 1;
+      if (from > end || info.toString('latin1', start, from) !== `${key}=`) continue;
+      if (values.has(key)) throw invalid(`its .modinfo holds ${key} twice`);
+      values.set(key, readPlain(info.subarray(from, end), key, longest));
+    }
+    start = end + 1;
   }
   const name = values.get('name');
   const vermagic = values.get('vermagic');
@@ -142,17 +204,22 @@ function readModinfo(section: Uint8Array): { name: string; vermagic: string; liv
   return { name, vermagic, livepatch: values.get('livepatch') };
 }
 
+/** These values are shown and compared, so they are short and plain ASCII. */
+function readPlain(bytes: Buffer, key: string, longest: number): string {
+  const value = bytes.toString('latin1', 0, longest + 1);
+  if (value.length > longest || !/^[\x20-\x7e]*$/.test(value)) {
+    throw invalid(`its .modinfo has a ${key} that is too long or not plain text`);
+  }
+  return value;
+}
+
+/** Throws when there is no end to it within the field that the kernel has for it. */
 function readOwnName(thisModule: Uint8Array): string {
   const field = thisModule.subarray(NAME_OFFSET, NAME_OFFSET + NAME_SIZE);
   if (field.length < NAME_SIZE) throw invalid('its .gnu.linkonce.this_module is cut short');
-  return readString(field, 0);
-}
-
-/** A string that must end within `bytes`. */
-function readString(bytes: Uint8Array, start: number): string {
-  const end = bytes.indexOf(0, start);
+  const end = field.indexOf(0);
   if (end === -1) throw invalid('a string in it has no end');
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+  return Buffer.from(field.subarray(0, end)).toString('latin1');
 }
 
 function invalid(why: string): LivepatchError {

@@ -1,19 +1,28 @@
-import { LivepatchError } from '../errors.ts';
-import type { Machine, Metadata, Patch } from '../types.ts';
-import { readArchive } from './archive.ts';
+import { during, LivepatchError } from '../errors.ts';
+import type { Machine, Metadata, ProvenFile } from '../types.ts';
+import { type ArchiveFiles, readArchive } from './archive.ts';
 import { parseMetadata } from './metadata.ts';
 import { type ModuleFile, readModule } from './module.ts';
-import { type SignatureState, type SignedContent, verifySignedModule } from './signature.ts';
-import type { Revoked, Trust } from './trust.ts';
+import {
+  type SignatureState,
+  type Signed,
+  type SignedContent,
+  verifySignature,
+  verifySignedModule,
+} from './signature.ts';
+import type { Trust } from './trust.ts';
 
 /** What of a machine decides whether a patch fits it. */
 export type Target = Pick<Machine, 'kernel' | 'release' | 'architecture'>;
 
 /** What the proof of a file has found out, as far as it got. Only what a proof returns is proven. */
 export interface Findings {
+  /** Of a patch file, as they came out of the archive. */
+  files?: ArchiveFiles;
   metadata?: Metadata;
   /** The module with its signature. */
   file?: Uint8Array;
+  /** Of the signature that was looked at last: the metadata's, then the module's. */
   signature?: SignatureState;
   signed?: SignedContent;
   module?: ModuleFile;
@@ -26,29 +35,23 @@ interface ProvenModule {
 }
 
 /**
- * Reads a patch file and proves it: intact, signed by a pinned certificate, a live patch, and for this machine. Only
- * then is there a `Patch`. Throws 'archive', 'metadata', 'signature', 'module' or 'kernel-mismatch'; errors of
- * `archive` itself pass through.
+ * Reads a patch file and proves it: intact, metadata and module each signed by a pinned certificate, in agreement, a
+ * live patch, and for this machine. Only then is there a `ProvenFile`. Throws 'archive', 'metadata', 'signature',
+ * 'module' or 'kernel-mismatch'; errors of `archive` itself pass through.
  */
 export async function openPatch(
   archive: AsyncIterable<Uint8Array>,
   machine: Target,
   trust: Trust,
-): Promise<Patch> {
+): Promise<ProvenFile> {
   const { metadata, file, signed, module } = await provePatch(archive, trust, {});
   matchMachine(metadata, module, machine);
-  return {
-    metadata,
-    module: file,
-    buildId: module.buildId,
-    digest: signed.digest,
-    signer: signed.signer,
-  };
+  return { metadata, module: file, buildId: module.buildId, signer: signed.signer };
 }
 
 /**
- * Proves a patch file as far as no machine is needed for it: the steps of `openPatch` and of `examinePatch`. Until the
- * signature is verified, what was read can only lead to a refusal. Throws at the first step that refuses.
+ * Proves a patch file as far as no machine is needed for it: the steps of `openPatch` and of `examinePatch`. Until its
+ * signature is verified, nothing that a file says is believed. Throws at the first step that refuses.
  */
 export async function provePatch(
   archive: AsyncIterable<Uint8Array>,
@@ -56,14 +59,13 @@ export async function provePatch(
   found: Findings,
 ): Promise<ProvenModule & { metadata: Metadata; file: Uint8Array }> {
   const files = await readArchive(archive);
-  const file = files.module.content;
-  found.file = file;
+  found.files = files;
+  verifyMetadata(files, trust, found);
   const metadata = parseMetadata(files.metadata);
   found.metadata = metadata;
-  matchFile(metadata, files.module.file);
-  const proven = proveModule(file, trust, found);
-  matchModule(proven.module, metadata);
-  return { ...proven, metadata, file };
+  const proven = proveModule(files.module, trust, found);
+  matchModule(metadata, proven);
+  return { ...proven, metadata, file: files.module };
 }
 
 /** Proves a module file. Throws 'signature' or 'module' at the first step that refuses. */
@@ -71,36 +73,54 @@ export function proveModule(file: Uint8Array, trust: Trust, found: Findings): Pr
   found.file = file;
   const signed = verifySignedModule(file, trust.anchors, trust, found);
   found.signed = signed;
-  refuseRevoked(signed, trust.revoked);
+  refuseRevokedKey('the module', signed, trust);
+  // Asked only where it matters: for a signature over SHA-256 it costs a pass over the module.
+  if (trust.revoked?.modules.size && trust.revoked.modules.has(signed.digest)) {
+    throw new LivepatchError('signature', 'the module was revoked');
+  }
   const module = readModule(signed.content);
   found.module = module;
   if (!module.livepatch) throw new LivepatchError('module', 'the module is not marked as a live patch');
   return { signed, module };
 }
 
-function matchFile(metadata: Metadata, file: string): void {
-  if (file !== metadata.file) {
-    throw new LivepatchError('metadata', 'metadata.json names another module file than the archive holds');
+/** The metadata names, dates, orders and describes a patch, so it is signed by the same rules as what it describes. */
+function verifyMetadata({ metadata, metadataSignature }: ArchiveFiles, trust: Trust, found: Findings): void {
+  if (metadataSignature === undefined) {
+    found.signature = 'unsigned';
+    throw new LivepatchError(
+      'signature',
+      'the metadata is not signed: the patch file holds no metadata.json.p7s',
+      { hint: "pack it with 'livepatch-publish pack'" },
+    );
+  }
+  try {
+    const signed = verifySignature('metadata.json', metadata, metadataSignature, trust.anchors, trust, found);
+    refuseRevokedKey('metadata.json', signed, trust);
+  } catch (error) {
+    throw during('metadata.json.p7s', error);
   }
 }
 
-/** Throws 'signature' when the signer's certificate or the signed content is on the deny-list. */
-function refuseRevoked(signed: SignedContent, revoked: Revoked | undefined): void {
-  if (revoked?.certificates.has(signed.signer.fingerprint)) {
-    throw new LivepatchError('signature', 'the module is signed with a certificate that was revoked');
-  }
-  if (revoked?.modules.has(signed.digest)) {
-    throw new LivepatchError('signature', 'the module was revoked');
+/** By key, so that another certificate of a key that leaked is of no use. */
+function refuseRevokedKey(what: Signed, { signer }: SignedContent, { revoked }: Trust): void {
+  if (revoked?.keys.has(signer.keyId)) {
+    throw new LivepatchError('signature', `${what} is signed with a key that was revoked`);
   }
 }
 
-/** Binds the signed module to the unsigned metadata: another signed module must not pass under its name. */
-function matchModule(module: ModuleFile, metadata: Metadata): void {
-  if (module.name !== metadata.module) {
-    throw new LivepatchError('module', 'the module has another name than metadata.json says');
-  }
-  if (module.architecture !== metadata.architecture) {
-    throw mismatch(`the module is for ${module.architecture}, metadata.json says ${metadata.architecture}`);
+/** Both are signed, perhaps for different patches: one patch's metadata must not pass with the module of another. */
+function matchModule(metadata: Metadata, { module, signed }: ProvenModule): void {
+  const facts = {
+    module: module.name,
+    architecture: module.architecture,
+    vermagic: module.vermagic,
+    digest: signed.digest,
+  };
+  for (const field of ['module', 'architecture', 'vermagic', 'digest'] as const) {
+    if (metadata[field] !== facts[field]) {
+      throw new LivepatchError('metadata', `metadata.json: ${field}: does not agree with the module`);
+    }
   }
 }
 

@@ -5,13 +5,16 @@ import { atEnd, type DerReader, derReader, enter, expectEnd, nextIs, readElement
 import { splitSignedModule } from './trailer.ts';
 
 /**
- * Who signed a module, and whether that is true.
+ * Who signed a module or its metadata, and whether that is true.
  *
  * On most machines the kernel loads a module signed by anybody, so this is the only gate. What is accepted is a strict
  * subset of what the kernel accepts: exactly what scripts/sign-file writes, with or without `-k`. For a given
  * certificate, digest and way of naming there is then one encoding only: every octet is either fixed here, equal to the
  * pinned certificate's, or the RSA signature itself.
  */
+
+/** What a signature is over, as messages call it. */
+export type Signed = 'the module' | 'metadata.json';
 
 const OID = {
   /** 1.2.840.113549.1.7.2 */
@@ -26,16 +29,32 @@ const OID = {
 const DIGESTS = [
   {
     name: 'sha512',
+    title: 'SHA-512',
     oid: Buffer.from('608648016503040203', 'hex'),
     digestInfo: Buffer.from('3051300d060960864801650304020305000440', 'hex'),
   },
   {
     name: 'sha256',
+    title: 'SHA-256',
     oid: Buffer.from('608648016503040201', 'hex'),
     digestInfo: Buffer.from('3031300d060960864801650304020105000420', 'hex'),
   },
 ] as const;
 type Digest = (typeof DIGESTS)[number];
+
+/** Signature algorithms that a module may really carry and that are refused, by object identifier, so as to name them. */
+const FOREIGN_ALGORITHMS: ReadonlyMap<string, string> = new Map([
+  ['2a864886f70d01010a', 'RSA-PSS'],
+  ['2a8648ce3d0401', 'ECDSA and SHA-1'],
+  ['2a8648ce3d040301', 'ECDSA and SHA-224'],
+  ['2a8648ce3d040302', 'ECDSA and SHA-256'],
+  ['2a8648ce3d040303', 'ECDSA and SHA-384'],
+  ['2a8648ce3d040304', 'ECDSA and SHA-512'],
+  ['2b6570', 'Ed25519'],
+  ['608648016503040311', 'ML-DSA-44'],
+  ['608648016503040312', 'ML-DSA-65'],
+  ['608648016503040313', 'ML-DSA-87'],
+]);
 
 /** In bits: the kernel's RSA takes no other above the 1536 that are too short (crypto/rsa.c `rsa_check_key_length`). */
 const KEY_LENGTHS: readonly number[] = [2048, 3072, 4096];
@@ -55,7 +74,7 @@ export interface SignaturePolicy {
 
 /** Content that is proven to be signed by a pinned certificate. */
 export interface SignedContent {
-  /** What was signed: the file without its signature. */
+  /** What was signed: of a module, the file without its signature. */
   readonly content: Uint8Array;
   /**
    * SHA-512 over `content`, lower-case hex. The file's own hash is no identity: anybody can re-wrap a signature.
@@ -73,8 +92,7 @@ export type SignatureState = 'good' | 'bad' | 'untrusted' | 'unsigned';
 
 /**
  * Verifies a module file's appended signature against the pinned certificates. Throws 'signature', with a message of
- * its own for each reason; `found` is told of which kind it is. Expiry is not a reason, as in the kernel: a pinned
- * certificate is a pinned key.
+ * its own for each reason; `found` is told of which kind it is.
  */
 export function verifySignedModule(
   file: Uint8Array,
@@ -84,28 +102,45 @@ export function verifySignedModule(
 ): SignedContent {
   found.signature = 'bad';
   const { content, signature } = splitSignedModule(file);
+  return verifySignature('the module', content, signature, anchors, policy, found);
+}
+
+/**
+ * Verifies a detached signature over `content` against the pinned certificates. Throws 'signature', with a message of
+ * its own for each reason; `found` is told of which kind it is. Expiry is not a reason, as in the kernel: a pinned
+ * certificate is a pinned key.
+ */
+export function verifySignature(
+  what: Signed,
+  content: Uint8Array,
+  signature: Uint8Array | undefined,
+  anchors: readonly TrustAnchor[],
+  policy: SignaturePolicy,
+  found: { signature?: SignatureState } = {},
+): SignedContent {
+  found.signature = 'bad';
   if (signature === undefined) {
     found.signature = 'unsigned';
-    throw refused('the module is not signed');
+    throw refused(`${what} is not signed`);
   }
   const claim = parseSignature(signature);
-  const signer = findSigner(claim, anchors);
-  if (signer === undefined) {
+  const signers = findSigners(claim, anchors);
+  if (signers.length === 0) {
     found.signature = 'untrusted';
-    throw new LivepatchError('signature', 'the module is signed by a key that is not trusted here', {
+    throw new LivepatchError('signature', `${what} is signed by a key that is not trusted here`, {
       hint: 'If you trust its signer, add the certificate to signing-certs; if not, report this to whoever runs the server.',
     });
   }
   if (claim.digest.name !== 'sha512' && !policy.allowSha256) {
-    throw refused(`the signature uses ${claim.digest.name}, which the policy does not allow`);
+    throw refused(`${what} is signed with RSA and ${claim.digest.title}, which the policy does not allow`);
   }
-  const signed = verifyContent(content, claim, signer);
+  const signed = verifyContent(what, content, claim, signers);
   found.signature = 'good';
   return signed;
 }
 
 /**
- * Reads the PKCS#7 message of a module signature (RFC 2315, RFC 5652 section 5). Throws 'signature' for everything
+ * Reads a PKCS#7 message (RFC 2315, RFC 5652 section 5). Throws 'signature' for everything
  * that scripts/sign-file does not write.
  */
 export function parseSignature(der: Uint8Array): SignatureClaim {
@@ -151,13 +186,16 @@ function readSignerInfo(
   if (messageVersion !== version) throw refused('the signature has a version other than its signer');
 
   const digestAlgorithm = readElement(signerInfo, TAG.sequence, 'the digest algorithm');
+  const hasAttributes = nextIs(signerInfo, TAG.constructed0);
+  if (hasAttributes) readElement(signerInfo, TAG.constructed0, 'the signed attributes');
+  const signatureAlgorithm = enter(signerInfo, TAG.sequence, 'the signature algorithm');
+  readSignatureAlgorithm(signatureAlgorithm);
   if (!Buffer.from(digestAlgorithms).equals(digestAlgorithm.raw)) {
     throw refused('the list of digests is not exactly the digest of the signer');
   }
   const digest = readDigest(derReader(digestAlgorithm.content, 'signature'));
-  // Signed attributes would put something else than the module under the signature.
-  if (nextIs(signerInfo, TAG.constructed0)) throw refused('the signature has signed attributes');
-  readSignatureAlgorithm(signerInfo);
+  // Signed attributes would put something else than the content under the signature.
+  if (hasAttributes) throw refused('the signature has signed attributes');
   const value = readElement(signerInfo, TAG.octetString, 'the signature value').content;
   // Not under the signature: anybody could put anything there.
   if (nextIs(signerInfo, TAG.constructed1)) throw refused('the signature has unsigned attributes');
@@ -165,7 +203,7 @@ function readSignerInfo(
   return { signer, digest, value };
 }
 
-/** Detached: the content is the module and nothing else. */
+/** Detached: what is signed is the content at hand and nothing else. */
 function readEncapsulated(signedData: DerReader): void {
   const encapsulated = enter(signedData, TAG.sequence, 'the encapsulated content');
   if (!readOid(encapsulated, 'the type of what is signed').equals(OID.data)) {
@@ -192,12 +230,17 @@ function readDigest(algorithm: DerReader): Digest {
   return digest;
 }
 
-/** RFC 3370 section 3.2: rsaEncryption with NULL. */
-function readSignatureAlgorithm(signerInfo: DerReader): void {
-  const algorithm = enter(signerInfo, TAG.sequence, 'the signature algorithm');
-  if (!readOid(algorithm, 'the signature algorithm').equals(OID.rsaEncryption)) {
-    throw refused('the signature algorithm is not rsaEncryption');
+/**
+ * RFC 3370 section 3.2: rsaEncryption with NULL. First of what is looked at: other algorithms come with other digests
+ * and attributes, and it is their name that helps a person.
+ */
+function readSignatureAlgorithm(algorithm: DerReader): void {
+  const oid = readOid(algorithm, 'the signature algorithm');
+  const foreign = FOREIGN_ALGORITHMS.get(oid.toString('hex'));
+  if (foreign !== undefined) {
+    throw refused(`the signature is made with ${foreign}; only RSA with SHA-512 is accepted`);
   }
+  if (!oid.equals(OID.rsaEncryption)) throw refused('the signature algorithm is not rsaEncryption');
   readNull(algorithm, 'the parameters of the signature algorithm');
   expectEnd(algorithm, 'the signature algorithm');
 }
@@ -220,41 +263,42 @@ function readNull(reader: DerReader, what: string): void {
 }
 
 /**
- * The pinned certificate that a claim names, by raw octets as the kernel compares them (crypto/asymmetric_keys
- * `asymmetric_key_id_same`); undefined when none does. Throws 'signature' when different certificates share the name.
+ * The pinned certificates that a claim names, one for each key, by raw octets as the kernel compares them
+ * (crypto/asymmetric_keys `asymmetric_key_id_same`). There can be several: a renewed certificate has the key of the old
+ * one, or its issuer and serial number with a new key.
  */
-function findSigner(claim: SignatureClaim, anchors: readonly TrustAnchor[]): TrustAnchor | undefined {
-  const { signer } = claim;
+function findSigners({ signer }: SignatureClaim, anchors: readonly TrustAnchor[]): TrustAnchor[] {
   const named = anchors.filter((anchor) =>
     'subjectKeyId' in signer
       ? anchor.subjectKeyId !== undefined && same(signer.subjectKeyId, anchor.subjectKeyId)
       : same(signer.issuer, anchor.issuer) && same(signer.serial, anchor.serial),
   );
-  const [first] = named;
-  if (named.some((anchor) => anchor.fingerprint !== first?.fingerprint)) {
-    throw refused('several trusted certificates go by the name of the signer');
-  }
-  return first;
+  return named.filter(({ keyId }, index) => named.findIndex((other) => other.keyId === keyId) === index);
 }
 
-/**
- * Verifies RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). Node recovers the encoded message and checks its padding; the
- * whole DigestInfo is then compared, never parsed, which leaves no room for Bleichenbacher's forgery. That way the
- * content is hashed once, and the digest can be kept.
- */
-function verifyContent(content: Uint8Array, claim: SignatureClaim, signer: TrustAnchor): SignedContent {
-  const modulusLength = signer.publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (!KEY_LENGTHS.includes(modulusLength)) {
-    throw refused(`the key of the signer has ${modulusLength} bits, a length that the kernel does not take`);
-  }
-  if (claim.value.length * 8 !== modulusLength) {
-    throw refused('the signature is not as long as the key of its signer');
-  }
+/** Verifies the signature with the first of the signers whose key made it. Throws for the last of them. */
+function verifyContent(
+  what: Signed,
+  content: Uint8Array,
+  claim: SignatureClaim,
+  signers: readonly TrustAnchor[],
+): SignedContent {
   const digest = hash(claim.digest.name, content, 'buffer');
-  if (!recoverDigestInfo(claim.value, signer).equals(Buffer.concat([claim.digest.digestInfo, digest]))) {
-    throw refused('the signature does not match: the module was changed, or signed by another key');
+  const expected = Buffer.concat([claim.digest.digestInfo, digest]);
+  let refusal: unknown;
+  for (const signer of signers) {
+    try {
+      verifyDigestInfo(what, expected, claim.value, signer);
+      return signedContent(content, signer, claim.digest.name === 'sha512' ? digest : undefined);
+    } catch (error) {
+      refusal = error;
+    }
   }
-  let identity = claim.digest.name === 'sha512' ? digest.toString('hex') : undefined;
+  throw refusal;
+}
+
+function signedContent(content: Uint8Array, signer: TrustAnchor, sha512: Buffer | undefined): SignedContent {
+  let identity = sha512?.toString('hex');
   return {
     content,
     get digest() {
@@ -263,6 +307,24 @@ function verifyContent(content: Uint8Array, claim: SignatureClaim, signer: Trust
     },
     signer,
   };
+}
+
+/**
+ * Verifies RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). Node recovers the encoded message and checks its padding; the
+ * whole DigestInfo is then compared, never parsed, which leaves no room for Bleichenbacher's forgery. That way the
+ * content is hashed once, and the digest can be kept.
+ */
+function verifyDigestInfo(what: Signed, expected: Uint8Array, value: Uint8Array, signer: TrustAnchor): void {
+  const modulusLength = signer.publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (!KEY_LENGTHS.includes(modulusLength)) {
+    throw refused(`the key of the signer has ${modulusLength} bits, a length that the kernel does not take`);
+  }
+  if (value.length * 8 !== modulusLength) {
+    throw refused('the signature is not as long as the key of its signer');
+  }
+  if (!recoverDigestInfo(value, signer).equals(expected)) {
+    throw refused(`the signature does not match: ${what} was changed, or signed by another key`);
+  }
 }
 
 function recoverDigestInfo(value: Uint8Array, signer: TrustAnchor): Buffer {

@@ -1,13 +1,9 @@
 /**
- * Orders two patch versions such as `121.4`, number by number: negative when `a` is older, 0 when they are the same,
- * positive when it is newer. A part that is missing counts as 0. Both must match the protocol's version pattern.
+ * Orders two patch versions such as `121.4` as pairs of numbers: negative when `a` is older, 0 when they are the same,
+ * positive when it is newer. Both must match `Version` of schemas.ts, which has one spelling a version.
  */
 export function compareVersions(a: string, b: string): number {
-  const left = a.split('.').map(Number);
-  const right = b.split('.').map(Number);
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const difference = (left[i] ?? 0) - (right[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+  const [majorA = 0, minorA = 0] = a.split('.').map(Number);
+  const [majorB = 0, minorB = 0] = b.split('.').map(Number);
+  return majorA - majorB || minorA - minorB;
 }

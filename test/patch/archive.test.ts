@@ -7,6 +7,12 @@ const directory: Entry = { name: 'livepatch-6.8-121.4-amd64/', type: '5' };
 const inside = (name: string, body = 'body'): Entry => ({ name: `${directory.name}${name}`, body });
 const metadata = inside('metadata.json', '{}');
 const module = inside('lkp_test.ko', 'module');
+/** A module with a name that leaves no room for its directory beside it. */
+const long = (letters: number): Entry => ({
+  name: `${'m'.repeat(letters)}.ko`,
+  prefix: directory.name.slice(0, -1),
+  body: 'module',
+});
 const read = (...entries: Entry[]) => readArchive(pieces(targz(...entries)));
 
 describe('readArchive', () => {
@@ -18,8 +24,18 @@ describe('readArchive', () => {
   ])('reads a patch file %s', async (_, entries) => {
     const files = await read(...entries);
     expect(Buffer.from(files.metadata).toString()).toBe('{}');
-    expect(files.module.file).toBe('lkp_test.ko');
-    expect(Buffer.from(files.module.content).toString()).toBe('module');
+    expect(Buffer.from(files.module).toString()).toBe('module');
+    expect(files.metadataSignature).toBeUndefined();
+  });
+
+  test("reads the metadata's signature, and modules of any safe name", async () => {
+    const signature = inside('metadata.json.p7s', 'signature');
+    const names = ['lkp_test.ko', 'livepatch-my-fix.ko', '4.2+a~b.ko'];
+    for (const file of [...names.map((name) => inside(name, 'module')), long(96)]) {
+      const files = await read(directory, metadata, signature, file);
+      expect(Buffer.from(files.metadataSignature ?? []).toString()).toBe('signature');
+      expect(Buffer.from(files.module).toString()).toBe('module');
+    }
   });
 
   test('takes metadata of 1 MiB', async () => {
@@ -41,13 +57,20 @@ describe('readArchive', () => {
       [{ ...metadata, type: '5', body: '', name: `${metadata.name}/` }, module],
       /more than one directory/,
     ],
-    ['a module with a strange name', [metadata, inside('a-b.ko')], /does not belong there/],
-    ['a hidden module', [metadata, inside('.ko')], /does not belong there/],
+    ['a module whose name looks like an option', [metadata, inside('-b.ko')], /does not belong there/],
+    ['a module with a strange name', [metadata, inside('a;b.ko')], /does not belong there/],
     [
-      'a module with a name that is too long',
-      [metadata, inside(`${'m'.repeat(56)}.ko`)],
-      /does not belong there/,
+      'its signature twice',
+      [metadata, inside('metadata.json.p7s'), inside('metadata.json.p7s')],
+      /occurs twice/,
     ],
+    [
+      'a signature of 64 KiB',
+      [metadata, inside('metadata.json.p7s', ' '.repeat(2 ** 16))],
+      /larger than 8192 bytes/,
+    ],
+    ['a hidden module', [metadata, inside('.ko')], /does not belong there/],
+    ['a module with a name that is too long', [metadata, long(97)], /does not belong there/],
     [
       'a second directory',
       [metadata, { name: 'livepatch-other/', type: '5' }],

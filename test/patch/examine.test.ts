@@ -4,7 +4,7 @@ import { examineModule, examinePatch, kindOf } from '../../src/patch/examine.ts'
 import { readModule } from '../../src/patch/module.ts';
 import { parseCertificates, type Trust } from '../../src/patch/trust.ts';
 import { makeModule } from './make/elf.ts';
-import { METADATA, patchFile, signedModule } from './make/patch.ts';
+import { METADATA, packFiles, patchFile, signedModule } from './make/patch.ts';
 import { makeSigner } from './make/pki.ts';
 import { pieces } from './make/tar.ts';
 
@@ -69,19 +69,29 @@ describe('examinePatch', () => {
   const { schema: _, ...metadata } = METADATA;
 
   test('tells all of a patch file that is accepted, whatever kernel it is for', async () => {
-    const { file, signed, ...found } = await examinePatch(pieces(patchFile(module)), trust);
+    const { file, files, signed, ...found } = await examinePatch(pieces(patchFile(signer, module)), trust);
     expect(found).toStrictEqual({ kind: 'patch', metadata, signature: 'good', module: claims });
     expect(Buffer.from(file ?? [])).toEqual(module);
     expect(signed).toEqual((await examineModule(new Uint8Array(module), trust)).signed);
   });
 
   test('tells what the module of a patch file that is refused claims to be', async () => {
-    expect(await examinePatch(pieces(patchFile(module)), nobody)).toMatchObject({
+    expect(await examinePatch(pieces(patchFile(signer, module)), nobody)).toMatchObject({
       kind: 'patch',
       metadata,
       signature: 'untrusted',
       module: claims,
       refusal: refusal('signature', /not trusted/),
+    });
+  });
+
+  test('tells what metadata without a signature claims', async () => {
+    expect(await examinePatch(pieces(packFiles(module, METADATA)), trust)).toMatchObject({
+      kind: 'patch',
+      metadata,
+      signature: 'unsigned',
+      module: claims,
+      refusal: refusal('signature', /the metadata is not signed/),
     });
   });
 

@@ -25,18 +25,26 @@ describe('parseMetadata', () => {
   });
 
   test.each([
-    ['schema', 2, /schema/],
+    ['schema', 1, /schema/],
     ['kernel', '../../etc', /kernel: not a kernel version/],
     ['kernel', 6, /kernel/],
     ['architecture', 'riscv64', /architecture/],
     ['version', '1.2.3.4', /version: not a patch version/],
     ['version', '1234567', /version/],
+    ['version', '121', /version: not a patch version/],
+    ['version', '121.1.0', /version: not a patch version/],
+    ['version', '0121.1', /version: not a patch version/],
+    ['version', '121.01', /version: not a patch version/],
     ['module', 'a-b', /module: not a module name/],
     ['module', '', /module/],
     ['module', 'm'.repeat(56), /module/],
     ['module', 'a\n', /module/],
-    ['file', 'other.ko', /file: not the module's name/],
-    ['file', '/etc/passwd', /file: not the module's name/],
+    ['digest', 'a'.repeat(127), /digest: not 128 lower-case hex/],
+    ['digest', 'A'.repeat(128), /digest: not 128 lower-case hex/],
+    ['vermagic', '', /vermagic: not plain text/],
+    ['vermagic', '6.8 \u2028', /vermagic: not plain text/],
+    ['vermagic', '6'.repeat(257), /vermagic/],
+    ['cumulative', 'true', /cumulative/],
     ['releasedAt', 'yesterday', /releasedAt/],
     ['fixes', 'CVE-2026-1', /fixes/],
     ['fixes', [{ name: 7 }], /fixes\.0\.name/],
@@ -46,7 +54,7 @@ describe('parseMetadata', () => {
   });
 
   test.each([
-    ['schema', '\u001b[2J', /^metadata\.json: schema: expected 1$/],
+    ['schema', '\u001b[2J', /^metadata\.json: schema: expected 2$/],
     ['architecture', 'x'.repeat(10_000), /^metadata\.json: architecture: expected \("amd64" \| .{1,30}\)$/],
     ['kernel', '../6.8', /^metadata\.json: kernel: not a kernel version$/],
     ['releasedAt', '2026-11-01T12:00:00\u00e9', /^metadata\.json: releasedAt: expected iso_timestamp$/],

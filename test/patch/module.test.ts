@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readModule } from '../../src/patch/module.ts';
-import { MODULE_NAME, makeModule, modinfoSection, RELEASE, thisModule } from './make/elf.ts';
+import {
+  MODULE_NAME,
+  type ModuleParts,
+  makeModule,
+  modinfoSection,
+  RELEASE,
+  type SectionParts,
+  SHT_NOTE,
+  thisModule,
+} from './make/elf.ts';
 import { expectRefusal, isAccepted } from './make/expect.ts';
 
 const modinfo = { name: '.modinfo', content: modinfoSection([`name=${MODULE_NAME}`, 'vermagic=6.8']) };
@@ -59,7 +68,14 @@ describe('readModule', () => {
 
   test('reads a name of 55 bytes and none longer', async () => {
     expect(readModule(makeModule({ name: 'm'.repeat(55) })).name).toHaveLength(55);
-    await expectRefusal(() => readModule(makeModule({ name: 'm'.repeat(56) })), 'module', /has no end/);
+    await expectRefusal(
+      () => readModule(makeModule({ name: 'm'.repeat(56) })),
+      'module',
+      /a name that is too long/,
+    );
+    const content = Buffer.alloc(1024, 'm');
+    const unended = makeModule({ sections: [modinfo, { ...own, content }] });
+    await expectRefusal(() => readModule(unended), 'module', /has no end/);
   });
 
   test('keeps to its bytes within a larger buffer', () => {
@@ -124,6 +140,107 @@ describe('readModule', () => {
     ],
   ])('refuses %s', async (_, file, message) => {
     await expectRefusal(() => readModule(file), 'module', message);
+  });
+
+  const note = (changes: Partial<SectionParts> = {}, length = 36) => ({
+    name: '.note.gnu.build-id',
+    content: Buffer.alloc(length, 0xab),
+    type: SHT_NOTE,
+    ...changes,
+  });
+  const withNotes = (...notes: SectionParts[]) => makeModule({ sections: [modinfo, own, ...notes] });
+
+  test('gives the build id as the kernel will show it: the whole section, however many notes are in it', () => {
+    expect(readModule(makeModule({ notes: 0 })).buildId).toBeUndefined();
+    expect(readModule(makeModule({ notes: 1 })).buildId).toMatch(/^(04000000.{64}){1}$/);
+    expect(readModule(makeModule({ notes: 3 })).buildId).toMatch(/^(04000000.{64}){3}$/);
+    expect(readModule(withNotes(note({}, 128))).buildId).toHaveLength(256);
+  });
+
+  test.each<[string, SectionParts]>([
+    ['is not loaded', note({ flags: 0 })],
+    ['is of another type', note({ type: 1 })],
+    ['is empty', note({}, 0)],
+    ['has another name', note({ name: '.note.gnu.build-id2' })],
+  ])('gives no build id from a section that the kernel will not show: it %s', (_, section) => {
+    expect(readModule(withNotes(section)).buildId).toBeUndefined();
+  });
+
+  test.each<[string, Buffer, RegExp]>([
+    ['two sections of notes', withNotes(note(), note()), /more than one \.note/],
+    ['notes without measure', withNotes(note({}, 129)), /build id note is too large/],
+    ['a .modinfo without an end', strings('\0'), /lacks name/],
+    [
+      'a last string without an end',
+      makeModule({ sections: [{ ...modinfo, content: modinfo.content.subarray(0, -1) }, own] }),
+      /has no end/,
+    ],
+    ['a vermagic without measure', strings(`name=${MODULE_NAME}`, `vermagic=${'6'.repeat(257)}`), /too long/],
+    ['a control sequence in its name', strings('name=a\x9b2J', 'vermagic=6.8'), /not plain text/],
+    [
+      'a control sequence in its vermagic',
+      strings(`name=${MODULE_NAME}`, 'vermagic=6.8\x1b[2J'),
+      /plain text/,
+    ],
+    ['livepatch=Yes', strings(`name=${MODULE_NAME}`, 'vermagic=6.8', 'livepatch=Yes'), /too long/],
+  ])('refuses %s', async (_, file, message) => {
+    await expectRefusal(() => readModule(file), 'module', message);
+  });
+
+  test('costs no more than its size when 65,278 sections share one long name', async () => {
+    const name = 'n'.repeat(2 ** 20);
+    const shared = Array.from({ length: 65_274 }, () => ({ name: '', content: Buffer.alloc(0) }));
+    const file = makeModule({ sections: [modinfo, own, { name, content: Buffer.alloc(0) }, ...shared] });
+    const table = Number(file.readBigUInt64LE(40));
+    const longName = file.readUInt32LE(table + 64 * 3);
+    for (let index = 4; index < 65_000; index++) file.writeUInt32LE(longName, table + 64 * index);
+    const before = process.memoryUsage();
+    const start = performance.now();
+    expect(readModule(file).name).toBe(MODULE_NAME);
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(process.memoryUsage().rss - before.rss).toBeLessThan(128 * 2 ** 20);
+  });
+
+  test('costs no more than its size when .modinfo is a mebibyte of nothing', () => {
+    const content = Buffer.concat([Buffer.alloc(2 ** 20 - modinfo.content.length), modinfo.content]);
+    const start = performance.now();
+    expect(readModule(makeModule({ sections: [{ ...modinfo, content }, own] })).name).toBe(MODULE_NAME);
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  /** What real modules vary in. */
+  const variants = fc.record({
+    notes: fc.nat(3),
+    alignment: fc.constantFrom(1, 2, 3, 8, 16, 64, 4096),
+    keys: fc.array(fc.stringMatching(/^[a-z_]{1,12}=[\x20-\x7e]{0,60}$/), { maxLength: 300 }),
+    sections: fc.array(fc.stringMatching(/^\.[a-z._]{1,40}$/), { maxLength: 50 }),
+    seed: fc.array(fc.nat(1000), { minLength: 60, maxLength: 60 }),
+    arch: fc.constantFrom(
+      ...([{ machine: 62 }, { machine: 183 }, { machine: 22, bigEndian: true }] as const),
+    ),
+  });
+
+  test('reads the same of a module however it was laid out', () => {
+    fc.assert(
+      fc.property(variants, ({ notes, alignment, keys, sections, seed, arch }) => {
+        const others = keys.filter((entry) => !/^(name|vermagic|livepatch)=/.test(entry));
+        const more = sections
+          .filter((name) => !/^\.(modinfo|note\.gnu\.build-id)$/.test(name))
+          .map((name) => ({ name, content: Buffer.from(name) }));
+        const parts: ModuleParts = {
+          ...{ notes, alignment, ...arch },
+          modinfo: [...others, `name=${MODULE_NAME}`, 'livepatch=Y', `vermagic=${RELEASE} SMP `],
+          order: (usual) =>
+            [...usual, ...more]
+              .map((section, index) => ({ section, at: seed[index % seed.length] ?? 0 }))
+              .sort((a, b) => a.at - b.at)
+              .map(({ section }) => section),
+        };
+        const read = readModule(makeModule(parts));
+        expect(read).toMatchObject({ name: MODULE_NAME, livepatch: true, release: RELEASE });
+        expect(read.buildId?.length ?? 0).toBe(notes * 72);
+      }),
+    );
   });
 
   test('survives anything', async () => {

@@ -1,17 +1,18 @@
-import { createHash } from 'node:crypto';
+import { createHash, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ContentInfo, SignedData } from '@peculiar/asn1-cms';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseSignature, verifySignedModule } from '../../src/patch/signature.ts';
+import { parseSignature, verifySignature, verifySignedModule } from '../../src/patch/signature.ts';
 import { parseCertificates } from '../../src/patch/trust.ts';
 import * as cms from './make/cms.ts';
 import { expectRefusal, isAccepted } from './make/expect.ts';
-import { opensslSign } from './make/pki.ts';
+import { expired, opensslSign } from './make/pki.ts';
 import { makeSigners, signatureTable } from './make/signatures.ts';
 
+const OID_SHAKE256 = '60864801650304020c';
 const STRICT = { allowSha256: false };
 const CONTENT = Buffer.from('\x7fELF the module', 'latin1');
 const signers = makeSigners();
@@ -54,7 +55,7 @@ describe('a good signature', () => {
 
   test('may use SHA-256 where the policy allows it, and is still identified by SHA-512', async () => {
     const file = cms.append(CONTENT, opensslSign(CONTENT, alice, '-md', 'sha256'));
-    await expectRefusal(() => verify(file), 'signature', /sha256, which the policy does not allow/);
+    await expectRefusal(() => verify(file), 'signature', /RSA and SHA-256, which the policy does not allow/);
     const { digest } = verify(file, { allowSha256: true });
     expect(digest).toBe(createHash('sha512').update(CONTENT).digest('hex'));
   });
@@ -84,16 +85,42 @@ describe('a module', () => {
       'signature',
       /does not match/,
     ));
+});
 
-  test('is refused when two trusted certificates share the name of its signer', async () => {
-    const [anchor] = anchors;
-    if (anchor === undefined) throw new Error('no anchor');
-    const twin = { ...anchor, fingerprint: 'another' };
-    await expectRefusal(
-      () => verifySignedModule(wrap({}), [anchor, twin], STRICT),
-      'signature',
-      /several trusted certificates/,
-    );
+describe('several certificates by which a signature can go', () => {
+  const [anchor] = anchors;
+  const [stranger] = parseCertificates(signers.mallory.der, 'mallory.pem');
+  if (anchor === undefined || stranger === undefined) throw new Error('no anchor');
+  const renewed = parseCertificates(expired(alice).der, 'renewed.pem');
+
+  test('of one key are one signer: a renewed certificate beside the old one is no error', () => {
+    const byKey = cms.append(CONTENT, opensslSign(CONTENT, alice, '-keyid'));
+    for (const pinned of [
+      [anchor, ...renewed],
+      [...renewed, anchor],
+    ]) {
+      expect(verifySignedModule(byKey, pinned, STRICT).signer).toBe(pinned[0]);
+      expect(verifySignedModule(wrap({}), pinned, STRICT).signer.keyId).toBe(anchor.keyId);
+    }
+  });
+
+  test('of several keys are tried each: a renewed certificate may have a new key and the old number', async () => {
+    const { issuer, serial, subjectKeyId } = anchor;
+    const twin = { ...stranger, issuer, serial, subjectKeyId };
+    for (const pinned of [
+      [anchor, twin],
+      [twin, anchor],
+    ]) {
+      expect(verifySignedModule(wrap({}), pinned, STRICT).signer).toBe(anchor);
+      const file = wrap({ value: cms.tlv(0x04, sign('sha512', CONTENT, signers.mallory.key)) });
+      expect(verifySignedModule(file, pinned, STRICT).signer).toBe(twin);
+      const forged = wrap({ value: cms.tlv(0x04, sign('sha512', CONTENT, bob.key)) });
+      await expectRefusal(
+        () => verifySignedModule(forged, pinned, STRICT),
+        'signature',
+        /not made by the key/,
+      );
+    }
   });
 });
 
@@ -146,6 +173,16 @@ describe('a table of signatures, good, odd and forged', () => {
     else await expectRefusal(verify, 'signature', refusal);
   });
 
+  // Of the same message, whatever it is over: what is odd about the file around it concerns modules only.
+  test.each(rows.filter(({ message }) => message !== undefined))(
+    'with $what, over metadata',
+    async ({ message, refusal }) => {
+      const verify = () => verifySignature('metadata.json', CONTENT, message, anchors, { allowSha256: true });
+      if (refusal === undefined) expect(verify().content).toBe(CONTENT);
+      else await expectRefusal(verify, 'signature', refusal);
+    },
+  );
+
   test('openssl and the kernel accept whatever we accept', () => {
     const ours = rows.filter(({ refusal }) => refusal === undefined);
     expect(ours.length).toBeGreaterThan(5);
@@ -159,6 +196,36 @@ describe('a table of signatures, good, odd and forged', () => {
     const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8');
     const table = readme.split('\n').filter((line) => /^\| .* \| (yes|no) \| .* \|$/.test(line));
     expect(table).toEqual(listed);
+  });
+});
+
+describe('a signature of another kind', () => {
+  // ML-DSA, which kernels since 7.0 know, comes with signed attributes.
+  const attributes = cms.tlv(
+    0xa0,
+    cms.sequence(cms.oid('2a864886f70d010903'), cms.set(cms.oid(cms.OIDS.data))),
+  );
+  test.each([
+    ['2a8648ce3d040302', 'ECDSA and SHA-256'],
+    ['2a8648ce3d040304', 'ECDSA and SHA-512'],
+    ['608648016503040311', 'ML-DSA-44'],
+    ['608648016503040312', 'ML-DSA-65'],
+    ['608648016503040313', 'ML-DSA-87'],
+    ['2b6570', 'Ed25519'],
+    ['2a864886f70d01010a', 'RSA-PSS'],
+  ])('%s is refused by its name, %s, whatever comes with it', async (algorithm, name) => {
+    const signatureAlgorithm = cms.sequence(cms.oid(algorithm));
+    for (const changes of [
+      {},
+      { signedAttributes: attributes },
+      { digestAlgorithm: cms.sequence(cms.oid(OID_SHAKE256)) },
+    ]) {
+      await expectRefusal(
+        () => verify(wrap({ signatureAlgorithm, ...changes })),
+        'signature',
+        new RegExp(`^the signature is made with ${name}; only RSA with SHA-512 is accepted$`),
+      );
+    }
   });
 });
 

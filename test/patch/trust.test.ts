@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
+import { inspect } from 'node:util';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { Certificate, SubjectKeyIdentifier } from '@peculiar/asn1-x509';
 import fc from 'fast-check';
@@ -20,6 +21,14 @@ const codeSigning = makeSigner({
   ],
 });
 const dump = execFileSync('openssl', ['x509', '-text'], { input: plain.pem, encoding: 'utf8' });
+function errorOf(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was refused');
+}
 const parse = (bytes: Uint8Array | string) => parseCertificates(Buffer.from(bytes), 'keys/some.pem');
 const subjects = (bytes: Uint8Array | string) => parse(bytes).map(({ subject }) => subject);
 
@@ -32,6 +41,9 @@ describe('parseCertificates', () => {
       expect(anchor).toMatchObject({
         source: 'keys/some.pem',
         fingerprint: createHash('sha256').update(der).digest('hex'),
+        keyId: createHash('sha256')
+          .update(Buffer.from(AsnConvert.serialize(body.subjectPublicKeyInfo)))
+          .digest('hex'),
         notAfter: new X509Certificate(der).validToDate.toISOString(),
       });
       expect(Buffer.from(anchor?.issuer ?? [])).toEqual(Buffer.from(AsnConvert.serialize(body.issuer)));
@@ -49,6 +61,15 @@ describe('parseCertificates', () => {
     ['PEM below a text dump', dump, ['CN=Plain']],
     ['PEM with the line ends of Windows', plain.pem.replaceAll('\n', '\r\n'), ['CN=Plain']],
     ['PEM without a newline at its end', plain.pem.trimEnd(), ['CN=Plain']],
+    ['PEM with a byte order mark', `\ufeff${plain.pem}`, ['CN=Plain']],
+    [
+      'PEM with a byte order mark, between line ends of Windows',
+      `\ufeff\r\n${plain.pem.replaceAll('\n', '\r\n')}`,
+      ['CN=Plain'],
+    ],
+    ['PEM indented as in a YAML file', plain.pem.replace(/^/gm, '    '), ['CN=Plain']],
+    ['PEM with the line ends of old Macs', plain.pem.replaceAll('\n', '\r'), ['CN=Plain']],
+    ['PEM with text around it', `Our key\n\n${plain.pem}\nthat was it\n`, ['CN=Plain']],
     ['several in one file', `${dump}\n${codeSigning.pem}`, ['CN=Plain', 'O=Test Ltd., CN=Kmod']],
   ])('reads %s', (_, bytes, expected) => {
     expect(subjects(bytes)).toEqual(expected);
@@ -72,11 +93,24 @@ describe('parseCertificates', () => {
   test.each([
     ['nothing', '', /holds no certificate/],
     ['text', 'no certificate here', /holds no certificate/],
-    ['a private key', plain.keyPem, /not a certificate/],
-    ['a certificate and a private key', plain.pem + plain.keyPem, /not a certificate/],
-    ['a good certificate before a broken one', plain.pem + broken, /block that is broken/],
-    ['a good certificate before one cut short', plain.pem + plain.pem.slice(0, 400), /block that is broken/],
-    ['base64 of nothing', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n', /some\.pem: /],
+    ['a private key', plain.keyPem, /line 1: it is a private key, not a certificate/],
+    [
+      'a certificate and a private key',
+      plain.pem + plain.keyPem,
+      /certificate 2 of 2, line \d+: it is a private key/,
+    ],
+    [
+      'a public key',
+      '-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----',
+      /line 1: it is not a certificate/,
+    ],
+    ['a good certificate before a broken one', plain.pem + broken, /block is broken or cut short/],
+    [
+      'a good certificate before one cut short',
+      plain.pem + plain.pem.slice(0, 400),
+      /block is broken or cut short/,
+    ],
+    ['base64 of nothing', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n', /: line 1: /],
     ['base64 with a letter missing', plain.pem.replace('\nMII', '\nII'), /some\.pem: /],
     ['DER with a byte after it', Buffer.concat([plain.der, Buffer.alloc(1)]), /holds more than it should/],
     ['DER cut short', plain.der.subarray(0, -1), /some\.pem: /],
@@ -86,7 +120,11 @@ describe('parseCertificates', () => {
       makeSigner({ newkey: 'rsa-pss -pkeyopt rsa_keygen_bits:2048' }).pem,
       /not an RSA key/,
     ],
-    ['an RSA key of 1024 bits', makeSigner({ newkey: 'rsa:1024' }).pem, /1024 bits is too short/],
+    [
+      'an RSA key of 1024 bits',
+      makeSigner({ newkey: 'rsa:1024' }).pem,
+      /1024 bits is too short: it must have 2048 or more/,
+    ],
   ])('refuses %s, naming the file', async (_, bytes, message) => {
     await expectRefusal(() => parse(bytes), 'trust-anchors', message);
     await expectRefusal(() => parse(bytes), 'trust-anchors', /^keys\/some\.pem: /);
@@ -114,7 +152,47 @@ describe('parseCertificates', () => {
     ['a good block before a beginning', `${plain.pem}-----BEGIN CERTIFICATE-----`],
     ['a good block before a beginning with spaces behind it', `${plain.pem}-----BEGIN CERTIFICATE-----  \n`],
   ])('refuses %s', async (_, text) => {
-    await expectRefusal(() => parse(text), 'trust-anchors', /block that is broken/);
+    await expectRefusal(() => parse(text), 'trust-anchors', /block is broken or cut short/);
+  });
+
+  test('says which certificate of how many it is, at which line', async () => {
+    const text = `# ours\n${plain.pem}# old\n${makeSigner({ newkey: 'ec -pkeyopt ec_paramgen_curve:P-256' }).pem}${codeSigning.pem}`;
+    const line = plain.pem.split('\n').length + 2;
+    await expectRefusal(
+      () => parse(text),
+      'trust-anchors',
+      new RegExp(`^keys/some\\.pem: certificate 2 of 3, line ${line}: its key is not an RSA key but EC$`),
+    );
+  });
+
+  test('repeats nothing of a private key, whole or broken, in any format', () => {
+    const traditional = execFileSync('openssl', ['rsa', '-traditional'], {
+      input: plain.keyPem,
+      stdio: 'pipe',
+    });
+    const encrypted = execFileSync('openssl', ['pkey', '-aes256', '-passout', 'pass:secret'], {
+      input: plain.keyPem,
+    });
+    for (const key of [plain.keyPem, traditional.toString(), encrypted.toString()]) {
+      for (const text of [
+        key,
+        key.slice(0, 500),
+        plain.pem + key,
+        key + plain.pem,
+        `\ufeff${key.replaceAll('\n', '\r\n')}`,
+      ]) {
+        const error = errorOf(() => parse(text));
+        expect(error).toMatchObject({
+          code: 'trust-anchors',
+          message: expect.stringContaining('it is a private key'),
+        });
+        expect(error).toHaveProperty('hint', expect.stringContaining('replace the key'));
+        const told = `${inspect(error, { depth: 9 })}${JSON.stringify(error)}`;
+        for (const secret of key.split('\n').filter((each) => each !== '' && !each.startsWith('-'))) {
+          expect(told).not.toContain(secret.slice(0, 20));
+        }
+      }
+    }
   });
 
   test('takes dashes in a line of text for text', () => {
@@ -123,9 +201,7 @@ describe('parseCertificates', () => {
   });
 
   test('says what to do about a certificate that is of no use', () => {
-    expect(() => parse('')).toThrow(
-      expect.objectContaining({ hint: 'replace or remove the certificate file' }),
-    );
+    expect(() => parse('')).toThrow(expect.objectContaining({ hint: 'replace or remove the certificate' }));
   });
 
   test('survives anything', async () => {

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
 
+export interface SectionParts {
+  name: string;
+  content: Buffer;
+  /** SHT_PROGBITS by default. */
+  type?: number;
+  /** SHF_ALLOC by default. */
+  flags?: number;
+}
+
 /** What goes into a module that the tests make up; nothing of it can run. */
 export interface ModuleParts {
   name?: string;
@@ -11,7 +20,13 @@ export interface ModuleParts {
   machine?: number;
   bigEndian?: boolean;
   /** Sections instead of the usual ones. */
-  sections?: { name: string; content: Buffer; type?: number }[];
+  sections?: SectionParts[];
+  /** How many build id notes the linker left: older ones none, `ld -r` of several objects several. */
+  notes?: number;
+  /** In which order the sections come; by default as they are listed here. */
+  order?: (sections: SectionParts[]) => SectionParts[];
+  /** What each section's offset is a multiple of. */
+  alignment?: number;
   /** Bytes that make the module larger. */
   filler?: Buffer;
 }
@@ -29,13 +44,21 @@ export function makeModule(parts: ModuleParts = {}): Buffer {
     `name=${name}`,
     `vermagic=${release} SMP preempt mod_unload modversions `,
   ];
+  const { notes = 1, order = (sections) => sections, alignment = 1 } = parts;
   const sections = parts.sections ?? [
     { name: '.modinfo', content: modinfoSection(modinfo) },
     { name: '.gnu.linkonce.this_module', content: thisModule(parts.ownName ?? name) },
-    { name: '.note.gnu.build-id', content: buildIdNote(parts) },
+    ...(notes === 0 ? [] : [noteSection(notes, parts)]),
     { name: '.text', content: parts.filler ?? Buffer.from('no code') },
   ];
-  return assembleElf(sections, machine, bigEndian);
+  return assembleElf(order(sections), machine, bigEndian, alignment);
+}
+
+export const SHT_NOTE = 7;
+
+function noteSection(notes: number, parts: ModuleParts): SectionParts {
+  const content = Buffer.concat(Array.from({ length: notes }, (_, index) => buildIdNote(parts, index)));
+  return { name: '.note.gnu.build-id', content, type: SHT_NOTE };
 }
 
 export function modinfoSection(strings: string[]): Buffer {
@@ -43,8 +66,11 @@ export function modinfoSection(strings: string[]): Buffer {
 }
 
 /** As a linker writes it: sizes, type NT_GNU_BUILD_ID, "GNU", a digest of what goes into the module. */
-function buildIdNote({ filler = Buffer.alloc(0), ...parts }: ModuleParts): Buffer {
-  const digest = createHash('sha1').update(JSON.stringify(parts)).update(filler).digest();
+function buildIdNote({ filler = Buffer.alloc(0), ...parts }: ModuleParts, index: number): Buffer {
+  const digest = createHash('sha1')
+    .update(JSON.stringify({ ...parts, index: index || undefined }))
+    .update(filler)
+    .digest();
   const header = Buffer.alloc(16);
   header.writeUInt32LE(4, 0);
   header.writeUInt32LE(digest.length, 4);
@@ -60,28 +86,33 @@ export function thisModule(name: string): Buffer {
 }
 
 function assembleElf(
-  sections: NonNullable<ModuleParts['sections']>,
+  sections: SectionParts[],
   machine: number,
   bigEndian: boolean,
+  alignment: number,
 ): Buffer {
-  const all = [{ name: '', content: Buffer.alloc(0), type: 0 }, ...sections];
+  const all: SectionParts[] = [{ name: '', content: Buffer.alloc(0), type: 0, flags: 0 }, ...sections];
   const names = Buffer.from(
     [...all.map(({ name }) => name), '.shstrtab'].map((name) => `${name}\0`).join(''),
   );
-  all.push({ name: '.shstrtab', content: names, type: 3 });
+  all.push({ name: '.shstrtab', content: names, type: 3, flags: 0 });
 
-  const bodies = Buffer.concat(all.map(({ content }) => content));
+  const pad = (length: number) => Math.ceil(length / alignment) * alignment;
+  const bodies = Buffer.concat(
+    all.flatMap(({ content }) => [content, Buffer.alloc(pad(content.length) - content.length)]),
+  );
   const headers = Buffer.alloc(64 * all.length);
   const table = new DataView(headers.buffer, headers.byteOffset, headers.length);
   let nameAt = 0;
   let contentAt = 64;
-  all.forEach(({ name, content, type = 1 }, index) => {
+  all.forEach(({ name, content, type = 1, flags = 2 }, index) => {
     table.setUint32(64 * index, nameAt, !bigEndian);
     table.setUint32(64 * index + 4, type, !bigEndian);
+    table.setBigUint64(64 * index + 8, BigInt(flags), !bigEndian);
     table.setBigUint64(64 * index + 24, BigInt(contentAt), !bigEndian);
     table.setBigUint64(64 * index + 32, BigInt(content.length), !bigEndian);
     nameAt += name.length + 1;
-    contentAt += content.length;
+    contentAt += pad(content.length);
   });
 
   const header = Buffer.alloc(64);

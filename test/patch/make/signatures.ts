@@ -601,12 +601,12 @@ function signatureAlgorithms({ content, alice }: Context): Refused[] {
     ['an empty signature algorithm', is(cms.sequence()), /the signature algorithm is missing/, 'nobody'],
     ['a digest for the signature algorithm', is(SHA512), /not rsaEncryption/, 'nobody'],
     ['no signature algorithm', is(Buffer.alloc(0)), /signature algorithm is missing/, 'nobody'],
-    ['PSS', { ...is(algorithm('rsaPss', cms.NULL)), ...pss }, /not rsaEncryption/, 'nobody'],
+    ['PSS', { ...is(algorithm('rsaPss', cms.NULL)), ...pss }, /made with RSA-PSS/, 'nobody'],
     ['PSS under the name of rsaEncryption', pss, /not made by the key/, 'nobody'],
     [
       'ECDSA',
       { ...is(algorithm('ecdsaWithSha512')), ...value(sign('sha512', content, ec)) },
-      /not rsa/,
+      /made with ECDSA and SHA-512/,
       'nobody',
     ],
   ];
