@@ -53,11 +53,19 @@ export const LIMITS = {
     /** All of an unpacked archive: the largest module and metadata, and tar's own blocks. */
     unpackedBytes: (768 + 1 + 1) * MiB,
     /**
-     * A bomb unpacks to a thousand times its size with gzip, to far more with the others; a module to 3 or 4 times,
+     * A bomb unpacks to a thousand times its size with gzip, to far more with zstd; a module to 3 or 4 times,
      * and 20 with debug information. What is unpacked first is free: small files are no bombs.
      */
     unpackedRatio: 64,
     unpackedFree: 8 * MiB,
+    /**
+     * gzip and zstd make what cannot be compressed larger by less than a thousandth. What is packed first is free: it
+     * covers what a decompressor holds back. A mebibyte of empty zstd frames takes a second.
+     */
+    packedRatio: 2,
+    packedFree: 1 * MiB,
+    /** The largest module takes some seconds; on a slow arm64 board some 20. */
+    unpackTime: 60 * SECOND,
     /** A pax header: some times and a user's name are under 200. */
     paxBytes: 4 * KiB,
     /** The window a zstd decoder must offer (RFC 8878 section 3.1.1.1.2), all that zstd -19 uses: 8 MiB. */

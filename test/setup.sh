@@ -6,11 +6,11 @@
 set -eu
 
 # What the virtual machine (qemu, its UEFI ovmf, busybox, kmod, e2fsprogs) and the patch builder (gcc, make, openssl;
-# libelf1 for the kernel's objtool) run; what the tests of patch files pack with (bzip2, xz, python3); the proxies that
+# libelf1 for the kernel's objtool) run; what the tests of patch files pack with (python3), and what a kernel image is unpacked with (xz); the proxies that
 # the tests start by themselves (tinyproxy, stunnel, dante, microsocks: packages that start no service unasked; dante's
 # cannot start before somebody gives it an address); the terminal that a session is typed into (tmux). util-linux, bash
 # and dpkg are essential in Debian.
-PACKAGES='qemu-system-x86 ovmf busybox-static kmod e2fsprogs gcc make openssl libelf1 bzip2 xz-utils python3'
+PACKAGES='qemu-system-x86 ovmf busybox-static kmod e2fsprogs gcc make openssl libelf1 xz-utils python3'
 PACKAGES="$PACKAGES tinyproxy-bin stunnel4 dante-server microsocks tmux"
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -1,5 +1,4 @@
 import { during, LivepatchError, messageOf } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
 import type { Examination } from '../patch/examine.ts';
 import type { Trust } from '../patch/trust.ts';
 import { takenBack } from '../policy/choose.ts';
@@ -81,13 +80,10 @@ async function givenAnchors(keys: string): Promise<TrustAnchor[]> {
 }
 
 async function examineFile(path: string, trust: Trust): Promise<Examination> {
-  const { examineModule, examinePatch, kindOf } = await import('../patch/examine.ts');
+  const { examine } = await import('../patch/examine.ts');
   try {
     using file = openInputFile(path);
-    const kind = kindOf(file.head);
-    if (kind === 'module') return await examineModule(file.bytes(LIMITS.patch.moduleBytes), trust);
-    if (kind === 'patch') return await examinePatch(file.chunks(), trust);
-    throw new LivepatchError('module', 'it is neither a kernel module nor a patch file');
+    return await examine(file, trust);
   } catch (refusal) {
     if (refusal instanceof LivepatchError) return { refusal };
     throw refusal;

@@ -24,9 +24,14 @@ const MODULE = /^[0-9A-Za-z_][0-9A-Za-z.+~_-]{0,95}\.ko$/;
  * held in memory is these files, each bounded by what its header announces before it is read. Throws 'archive' for
  * everything else, with a message of its own; errors of the source pass through.
  */
-export async function readArchive(source: AsyncIterable<Uint8Array>): Promise<ArchiveFiles> {
+export function readArchive(source: AsyncIterable<Uint8Array>): Promise<ArchiveFiles> {
+  return readUnpacked(unpack(source));
+}
+
+/** The same of an archive that is unpacked already. */
+export async function readUnpacked(tar: AsyncIterable<Uint8Array>): Promise<ArchiveFiles> {
   const allowList = openAllowList();
-  await readTar(unpack(source), allowList.open);
+  await readTar(tar, allowList.open);
   return allowList.files();
 }
 

@@ -1,6 +1,8 @@
 import { LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Metadata } from '../types.ts';
-import { isCompressed } from './compression.ts';
+import { readUnpacked } from './archive.ts';
+import { foreignFormat, isCompressed, peek, prepend, unpack } from './compression.ts';
 import { parseMetadata } from './metadata.ts';
 import { isElf, type ModuleFile, readModule } from './module.ts';
 import { type Findings, proveModule, provePatch } from './patch.ts';
@@ -16,47 +18,84 @@ export interface Examination extends Findings {
   refusal?: LivepatchError;
 }
 
-/** Tells what a file is by its first bytes, for a name proves nothing; undefined when it is neither. */
-export function kindOf(head: Uint8Array): 'module' | 'patch' | undefined {
-  if (isElf(head)) return 'module';
-  return isCompressed(head) ? 'patch' : undefined;
+const ELF_MAGIC_LENGTH = 4;
+
+/** A file to be examined, from its first byte. */
+export interface ExaminedFile {
+  /** Its first bytes. */
+  head: Uint8Array;
+  /** All of it. @throws LivepatchError when it is larger. */
+  bytes(limit: number): Uint8Array;
+  chunks(): AsyncIterable<Uint8Array>;
 }
 
-/** Examines a module file with the steps that prove it. */
-export function examineModule(file: Uint8Array, trust: Trust): Promise<Examination> {
-  return examine('module', (found) => proveModule(file, trust, found));
+/**
+ * Examines a module, as it is or compressed as distributions ship theirs, or a patch file, with the steps that prove
+ * it, except that it may be for any kernel. What it is, its bytes tell, because a name proves nothing. Throws only what
+ * reading the file throws.
+ */
+export async function examine(file: ExaminedFile, trust: Trust): Promise<Examination> {
+  if (isElf(file.head)) return examineModule(file.bytes(LIMITS.patch.moduleBytes), trust);
+  if (isCompressed(file.head)) return examineCompressed(file.chunks(), trust);
+  const foreign = foreignFormat(file.head);
+  return {
+    refusal:
+      foreign === undefined
+        ? new LivepatchError('module', 'it is neither a kernel module nor a patch file')
+        : new LivepatchError(
+            'archive',
+            `it is compressed with ${foreign.name}: '${foreign.unpack}k' it first`,
+          ),
+  };
 }
 
-/** Examines a patch file with the steps that prove it, except that it may be for any kernel. */
-export function examinePatch(archive: AsyncIterable<Uint8Array>, trust: Trust): Promise<Examination> {
-  return examine('patch', (found) => provePatch(archive, trust, found));
-}
-
-async function examine(kind: 'module' | 'patch', prove: (found: Findings) => unknown): Promise<Examination> {
-  const found: Findings = {};
+async function examineCompressed(chunks: AsyncIterable<Uint8Array>, trust: Trust): Promise<Examination> {
+  const unpacked = unpack(chunks);
+  const found: Examination = {};
   try {
-    await prove(found);
-    return { kind, ...found };
-  } catch (refusal) {
-    if (!(refusal instanceof LivepatchError)) throw refusal;
-    const metadata = found.metadata ?? metadataClaim(found.files?.metadata);
-    const module = found.module ?? moduleClaim(found.file ?? found.files?.module);
-    return { kind, ...found, ...(metadata && { metadata }), ...(module && { module }), refusal };
+    const head = await peek(unpacked, ELF_MAGIC_LENGTH);
+    const whole = prepend(head, unpacked);
+    if (isElf(head)) return examineModule(await collect(whole), trust);
+    found.kind = 'patch';
+    provePatch(await readUnpacked(whole), trust, found);
+    return found;
+  } catch (error) {
+    return withRefusal(error, found);
+  } finally {
+    await unpacked.return(undefined);
   }
 }
 
-/** What a module that was refused says of itself, if that can be read. */
-function moduleClaim(file: Uint8Array | undefined): ModuleFile | undefined {
-  return file && claim(() => readModule(splitSignedModule(file).content));
-}
-
-function metadataClaim(bytes: Uint8Array | undefined): Metadata | undefined {
-  return bytes && claim(() => parseMetadata(bytes));
-}
-
-function claim<T>(read: () => T): T | undefined {
+function examineModule(file: Uint8Array, trust: Trust): Examination {
+  const found: Examination = { kind: 'module' };
   try {
-    return read();
+    proveModule(file, trust, found);
+    return found;
+  } catch (error) {
+    return withRefusal(error, found);
+  }
+}
+
+/** What is unpacked has a bound. */
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** Adds what a file that was refused says of itself, if that can be read. */
+function withRefusal(refusal: unknown, found: Examination): Examination {
+  if (!(refusal instanceof LivepatchError)) throw refusal;
+  const { files, file = files?.module } = found;
+  const metadata: Metadata | undefined = found.metadata ?? claim(files?.metadata, parseMetadata);
+  const module: ModuleFile | undefined =
+    found.module ?? claim(file, (bytes) => readModule(splitSignedModule(bytes).content));
+  return { ...found, ...(metadata && { metadata }), ...(module && { module }), refusal };
+}
+
+function claim<T>(bytes: Uint8Array | undefined, read: (bytes: Uint8Array) => T): T | undefined {
+  try {
+    return bytes && read(bytes);
   } catch (error) {
     if (error instanceof LivepatchError) return undefined;
     throw error;

@@ -44,7 +44,7 @@ export async function openPatch(
   machine: Target,
   trust: Trust,
 ): Promise<ProvenFile> {
-  const { metadata, file, signed, module } = await provePatch(archive, trust, {});
+  const { metadata, file, signed, module } = provePatch(await readArchive(archive), trust, {});
   matchMachine(metadata, module, machine);
   return { metadata, module: file, buildId: module.buildId, signer: signed.signer };
 }
@@ -53,12 +53,11 @@ export async function openPatch(
  * Proves a patch file as far as no machine is needed for it: the steps of `openPatch` and of `examinePatch`. Until its
  * signature is verified, nothing that a file says is believed. Throws at the first step that refuses.
  */
-export async function provePatch(
-  archive: AsyncIterable<Uint8Array>,
+export function provePatch(
+  files: ArchiveFiles,
   trust: Trust,
   found: Findings,
-): Promise<ProvenModule & { metadata: Metadata; file: Uint8Array }> {
-  const files = await readArchive(archive);
+): ProvenModule & { metadata: Metadata; file: Uint8Array } {
   found.files = files;
   verifyMetadata(files, trust, found);
   const metadata = parseMetadata(files.metadata);

@@ -23,7 +23,7 @@ describe('what a command loads, as built', () => {
       expect(loaded.exitCode).toBe(0);
       const heavy = [NETWORK, CRYPTO, PROCESSES];
       expect(loaded.builtins.filter((name) => heavy.some((kind) => kind.test(name)))).toEqual([]);
-      const ours = ['execa', 'xz-decompress', 'yaml', ...NETWORK_PACKAGES];
+      const ours = ['execa', 'yaml', ...NETWORK_PACKAGES];
       expect(loaded.packages.filter((name) => ours.includes(name) || ASN1_PACKAGES.test(name))).toEqual(
         packages,
       );

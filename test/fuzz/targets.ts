@@ -54,7 +54,7 @@ export const TARGETS: readonly Target[] = [
   { name: 'module', codes: ['module'], read: readModule },
   { name: 'metadata', codes: ['metadata'], read: parseMetadata },
   { name: 'tar', codes: ['archive'], read: tar, repair: withChecksums },
-  ...['gzip', 'bzip2', 'xz', 'zstd'].map((name): Target => ({ name, codes: ['archive'], read: drain })),
+  ...['gzip', 'zstd'].map((name): Target => ({ name, codes: ['archive'], read: drain })),
   {
     name: 'patch',
     codes: ['archive', 'metadata', 'kernel-mismatch', 'signature', 'module'],

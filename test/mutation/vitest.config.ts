@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/patch/*.test.ts'],
     exclude: ['test/patch/openssl.test.ts'],
-    // Code that counts every branch is several times slower, most of all bzip2.
+    // Code that counts every branch is several times slower.
     testTimeout: 60_000,
   },
 });

@@ -7,7 +7,13 @@ import { pieces, toArray } from './make/tar.ts';
 // The real bounds are hundreds of mebibytes; here they are small enough to be walked into.
 vi.mock('../../src/limits.ts', async (original) => {
   const { LIMITS } = await original<typeof import('../../src/limits.ts')>();
-  const small = { archiveBytes: 20_000, unpackedBytes: 10_000, unpackedFree: 1000, unpackedRatio: 2 };
+  const small = {
+    archiveBytes: 20_000,
+    unpackedBytes: 10_000,
+    unpackedFree: 1000,
+    unpackedRatio: 2,
+    packedFree: 1e6,
+  };
   return { LIMITS: { ...LIMITS, patch: { ...LIMITS.patch, ...small } } };
 });
 

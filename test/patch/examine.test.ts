@@ -1,6 +1,6 @@
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { examineModule, examinePatch, kindOf } from '../../src/patch/examine.ts';
+import { type Examination, type ExaminedFile, examine } from '../../src/patch/examine.ts';
 import { readModule } from '../../src/patch/module.ts';
 import { parseCertificates, type Trust } from '../../src/patch/trust.ts';
 import { makeModule } from './make/elf.ts';
@@ -17,25 +17,50 @@ const claims = readModule(content);
 const refusal = (code: string, message: RegExp) =>
   expect.objectContaining({ name: 'LivepatchError', code, message: expect.stringMatching(message) });
 
-describe('kindOf', () => {
-  test.each<[string, Uint8Array, ReturnType<typeof kindOf>]>([
-    ['an ELF file', module, 'module'],
-    ['the magic of ELF alone', Buffer.from('\x7fELF'), 'module'],
-    ['gzip', gzipSync(''), 'patch'],
-    ['the magic of bzip2', Buffer.from('BZh'), 'patch'],
-    ['the magic of xz', Buffer.from('fd377a585a00', 'hex'), 'patch'],
-    ['the magic of zstd', Buffer.from('28b52ffd', 'hex'), 'patch'],
-    ['half the magic of xz', Buffer.from('fd377a', 'hex'), undefined],
-    ['text', Buffer.from('hello'), undefined],
-    ['nothing', Buffer.alloc(0), undefined],
-  ])('tells by %s', (_, head, kind) => {
-    expect(kindOf(head)).toBe(kind);
+const file = (bytes: Uint8Array): ExaminedFile => ({
+  head: bytes.subarray(0, 16),
+  bytes: () => bytes,
+  chunks: () => pieces(bytes),
+});
+const examineBytes = (bytes: Uint8Array, by: Trust) => examine(file(bytes), by);
+
+describe('examine tells by its first bytes what a file is', () => {
+  test.each<[string, Uint8Array, Examination['kind'], RegExp | undefined]>([
+    ['a module', module, 'module', undefined],
+    ['a module compressed with gzip', gzipSync(module), 'module', undefined],
+    ['a module compressed with zstd', zstdCompressSync(module), 'module', undefined],
+    ['a patch file', patchFile(signer, module), 'patch', undefined],
+    ['the magic of ELF alone', Buffer.from('\x7fELF'), 'module', /not signed/],
+    ['an empty gzip file', gzipSync(''), 'patch', /cut short/],
+    ['a broken gzip file', Buffer.from('1f8b00', 'hex'), undefined, /compression is broken/],
+    ['xz', Buffer.from('fd377a585a00', 'hex'), undefined, /^it is compressed with xz: 'xz -dk' it first$/],
+    ['bzip2', Buffer.from('BZh9'), undefined, /^it is compressed with bzip2: 'bzip2 -dk' it first$/],
+    ['half the magic of xz', Buffer.from('fd377a', 'hex'), undefined, /neither a kernel module nor/],
+    ['text', Buffer.from('hello'), undefined, /neither a kernel module nor a patch file/],
+    ['nothing', Buffer.alloc(0), undefined, /neither/],
+  ])('%s', async (_, bytes, kind, reason) => {
+    const { kind: found, refusal } = await examineBytes(bytes, trust);
+    expect(found).toBe(kind);
+    if (reason === undefined) expect(refusal).toBeUndefined();
+    else expect(refusal?.message).toMatch(reason);
+  });
+
+  test('a module that is compressed is proven, or refused, as it is when unpacked', async () => {
+    for (const by of [trust, nobody]) {
+      const { file: bytes, signed, ...plain } = await examineBytes(module, by);
+      for (const packed of [gzipSync(module), zstdCompressSync(module)]) {
+        const { file: unpacked, signed: signedToo, ...found } = await examineBytes(packed, by);
+        expect(found).toStrictEqual(plain);
+        expect(Buffer.from(unpacked ?? [])).toEqual(Buffer.from(bytes ?? []));
+        expect(signedToo?.digest).toBe(signed?.digest);
+      }
+    }
   });
 });
 
-describe('examineModule', () => {
+describe('examine of a module', () => {
   test('tells all of a module that is accepted', async () => {
-    expect(await examineModule(module, trust)).toStrictEqual({
+    expect(await examineBytes(module, trust)).toStrictEqual({
       kind: 'module',
       file: module,
       signature: 'good',
@@ -45,7 +70,7 @@ describe('examineModule', () => {
   });
 
   test('tells what a module that is refused claims to be', async () => {
-    expect(await examineModule(module, nobody)).toStrictEqual({
+    expect(await examineBytes(module, nobody)).toStrictEqual({
       kind: 'module',
       file: module,
       signature: 'untrusted',
@@ -56,7 +81,7 @@ describe('examineModule', () => {
 
   test('claims nothing for a file that cannot be read as a module', async () => {
     const file = Buffer.from('\x7fELF');
-    expect(await examineModule(file, trust)).toStrictEqual({
+    expect(await examineBytes(file, trust)).toStrictEqual({
       kind: 'module',
       file,
       signature: 'unsigned',
@@ -65,18 +90,18 @@ describe('examineModule', () => {
   });
 });
 
-describe('examinePatch', () => {
+describe('examine of a patch file', () => {
   const { schema: _, ...metadata } = METADATA;
 
   test('tells all of a patch file that is accepted, whatever kernel it is for', async () => {
-    const { file, files, signed, ...found } = await examinePatch(pieces(patchFile(signer, module)), trust);
+    const { file, files, signed, ...found } = await examineBytes(patchFile(signer, module), trust);
     expect(found).toStrictEqual({ kind: 'patch', metadata, signature: 'good', module: claims });
     expect(Buffer.from(file ?? [])).toEqual(module);
-    expect(signed).toEqual((await examineModule(new Uint8Array(module), trust)).signed);
+    expect(signed).toEqual((await examineBytes(new Uint8Array(module), trust)).signed);
   });
 
   test('tells what the module of a patch file that is refused claims to be', async () => {
-    expect(await examinePatch(pieces(patchFile(signer, module)), nobody)).toMatchObject({
+    expect(await examineBytes(patchFile(signer, module), nobody)).toMatchObject({
       kind: 'patch',
       metadata,
       signature: 'untrusted',
@@ -86,19 +111,12 @@ describe('examinePatch', () => {
   });
 
   test('tells what metadata without a signature claims', async () => {
-    expect(await examinePatch(pieces(packFiles(module, METADATA)), trust)).toMatchObject({
+    expect(await examineBytes(packFiles(module, METADATA), trust)).toMatchObject({
       kind: 'patch',
       metadata,
       signature: 'unsigned',
       module: claims,
       refusal: refusal('signature', /the metadata is not signed/),
-    });
-  });
-
-  test('tells nothing of a file that is no archive', async () => {
-    expect(await examinePatch(pieces(Buffer.from('hello')), trust)).toStrictEqual({
-      kind: 'patch',
-      refusal: refusal('archive', /not compressed/),
     });
   });
 
@@ -108,6 +126,6 @@ describe('examinePatch', () => {
     async function* dying(): AsyncGenerator<Uint8Array> {
       throw failure;
     }
-    await expect(examinePatch(dying(), trust)).rejects.toBe(failure);
+    await expect(examine({ ...file(gzipSync('')), chunks: dying }, trust)).rejects.toBe(failure);
   });
 });
