@@ -21,7 +21,7 @@ const DOORS: Record<string, string[]> = {
   snapd: [],
   patch: [],
   policy: [],
-  report: [],
+  report: ['policy'],
 };
 
 const NETWORK = /^node:(net|tls|https?|http2|dns)|^got/;

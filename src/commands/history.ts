@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { renderHistory } from '../report/history.ts';
+import { jsonText } from '../report/json-text.ts';
 import { LivepatchCommand } from './base.ts';
 
 export class History extends LivepatchCommand {
@@ -23,7 +24,7 @@ export class History extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(History);
     const history = this.rootContext().store.events.history();
-    if (flags.format === 'json') this.print(JSON.stringify(history, null, 2));
+    if (flags.format === 'json') this.print(jsonText(history));
     else if (history.length > 0) this.print(renderHistory(history));
     else this.logToStderr('Nothing has happened yet.');
   }

@@ -2,24 +2,19 @@ import * as Flags from '@oclif/core/flags';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { status } from '../operations/status.ts';
 import { readOnlyContext } from '../read-only-context.ts';
-import { type KernelUpgrade, kernelUpgrade } from '../report/kernel-upgrade.ts';
+import { kernelUpgradeOutput } from '../report/kernel-upgrade.ts';
 import { DirectCommand } from './direct.ts';
 
-/** The exit status is the answer; other programs branch on it. */
-const EXIT_STATUS: Record<KernelUpgrade['answer'], number> = {
-  recommended: 0,
-  'can-wait': 1,
-  'not-enough-information': 2,
-};
+const NOT_ENOUGH_INFORMATION = 2;
 const FAILED = 3;
 
 export class KernelUpgradeRequired extends DirectCommand {
   static override summary = 'Tell, by the exit status, whether to reboot into a newer kernel';
   static override description =
-    `Ends with 0 when a reboot into a newer kernel is recommended: a vulnerability cannot be remedied live, or the kernel is not covered.
-Ends with 1 when a reboot can wait, with 2 when there is not enough information, with 3 after an error.
+    `Ends with 0 when a reboot into a newer kernel is recommended: the running one is not covered, has a vulnerability that cannot be remedied live, or does not take its patch, and a newer one is installed.
+Ends with 1 when a reboot can wait, which is never said otherwise than by status. Ends with 2 when there is not enough information, or when no newer kernel is installed that a reboot would lead to, with 3 after an error.
 
-Asks nobody, waits for nothing, and needs no root, so that it can run at every login.`;
+Prints to standard output only when a reboot is recommended, except on a terminal. Asks nobody, waits for nothing, and needs no root, so that it can run at every login.`;
   static override examples = [
     '<%= config.bin %> kernel-upgrade-required',
     {
@@ -33,22 +28,19 @@ Asks nobody, waits for nothing, and needs no root, so that it can run at every l
   ];
   static override flags = {
     motd: Flags.boolean({
-      summary: 'print a notice when an upgrade is recommended, else nothing; always end with 0',
+      summary: 'print a notice when a kernel upgrade is required, else nothing; always end with 0',
     }),
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(KernelUpgradeRequired);
-    const document = status(readOnlyContext(this.config.version), { showCves: false });
+    const document = status(readOnlyContext(this.config.version), { showInstalled: true });
     if (document.stateError !== undefined) throw new LivepatchError('storage', document.stateError);
-    const { answer, reason } = kernelUpgrade(document);
-    const sentence = `kernel ${document.kernel}: ${reason}`;
-    if (flags.motd) {
-      if (answer === 'recommended') this.print(notice(sentence));
-      return;
-    }
-    this.print(sentence);
-    process.exitCode = EXIT_STATUS[answer];
+    const isTerminal = process.stdout.isTTY === true;
+    const { exitStatus, stderr, stdout } = kernelUpgradeOutput(document, { isTerminal, motd: flags.motd });
+    if (stdout !== undefined) this.print(stdout);
+    if (stderr !== undefined) this.logToStderr(stderr);
+    process.exitCode = exitStatus;
   }
 
   /** A login never fails because of us, and whatever goes wrong is none of the three answers. */
@@ -56,11 +48,6 @@ Asks nobody, waits for nothing, and needs no root, so that it can run at every l
     if (this.argv.includes('--motd')) return;
     const notEnabled = error instanceof LivepatchError && error.code === 'not-enabled';
     this.logToStderr(messageOf(error));
-    process.exitCode = notEnabled ? EXIT_STATUS['not-enough-information'] : FAILED;
+    process.exitCode = notEnabled ? NOT_ENOUGH_INFORMATION : FAILED;
   }
-}
-
-/** Free lines around it, among the other notices of a login. */
-function notice(sentence: string): string {
-  return `\n *** Livepatch: a kernel upgrade is required ***\n *** ${sentence}; please upgrade the kernel and reboot ***\n`;
 }

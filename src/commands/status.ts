@@ -2,6 +2,8 @@ import * as Flags from '@oclif/core/flags';
 import { status } from '../operations/status.ts';
 import { readOnlyContext } from '../read-only-context.ts';
 import type { StatusDocument } from '../report/document.ts';
+import { UP_TO_DATE, upToDate } from '../report/up-to-date.ts';
+import { printable } from '../text.ts';
 import { DirectCommand } from './direct.ts';
 
 const FORMATS = ['humane', 'json', 'yaml', 'prometheus'] as const;
@@ -12,7 +14,12 @@ export class Status extends DirectCommand {
   static override description =
     `Prints for people on a terminal, YAML into a pipe. Asks nobody, and needs no root.
 
-Ends with 1 and prints nothing to standard output when the machine is not enabled.`;
+Ends with 1 and prints nothing to standard output when the machine is not enabled. With --exit-status, ends with
+0 when every live patch that is known for this kernel is in use, as of a recent check,
+2 when a newer patch is waiting, being applied or held back,
+3 when the last check failed or is too long ago, so that this is not known,
+4 when a patch could not be applied, made trouble or is no longer in use,
+5 when the kernel is not covered or has to be upgraded.`;
   static override examples = [
     '<%= config.bin %> status',
     { description: 'one line, for a prompt or a table', command: '<%= config.bin %> status --summary' },
@@ -21,9 +28,13 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
       command: "<%= config.bin %> status --format json | jq -r '.Status[0].Livepatch.State'",
     },
     {
-      description: "metrics for node_exporter's textfile collector",
+      description: 'whether this machine is patched up to date, without parsing',
+      command: '<%= config.bin %> status --exit-status > /dev/null || echo "look at $(hostname)"',
+    },
+    {
+      description: "metrics for node_exporter's textfile collector, run in its directory",
       command:
-        '<%= config.bin %> status --format prometheus > /var/lib/node_exporter/textfile_collector/livepatch.prom',
+        '<%= config.bin %> status --format prometheus > livepatch.$$ && mv livepatch.$$ livepatch.prom',
     },
   ];
   static override flags = {
@@ -32,6 +43,7 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     verbose: Flags.boolean({
       summary: 'also client version, architecture, boot time, fixes and what is blocked',
     }),
+    'exit-status': Flags.boolean({ summary: 'answer by the exit status, too, whether all is patched' }),
     'show-secrets': Flags.boolean({ summary: 'also the machine token; only for root' }),
   };
 
@@ -43,13 +55,15 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     await context.kernel.requirePlugs();
     const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
     const format = flags.format ?? plain;
-    const document = status(context, { showSecrets, showCves: format === 'json' });
+    const isJson = format === 'json';
+    const document = status(context, { showSecrets, showCves: isJson, showInstalled: isJson });
     const warnings = [...document.warnings, document.stateError ?? []].flat();
     if (warnings.length > 0) {
       const { warn } = await import('../context.ts');
-      for (const warning of warnings) warn(warning);
+      for (const warning of warnings) warn(printable(warning));
     }
     this.print(await render(document, format, flags));
+    if (flags['exit-status']) process.exitCode = UP_TO_DATE[upToDate(document)];
   }
 }
 

@@ -2,18 +2,22 @@ import { LIMITS } from '../limits.ts';
 import type { Secret } from '../secret.ts';
 import type {
   Advice,
+  AppliedPatch,
   Architecture,
   Fix,
+  Hold,
   HoldReason,
   KeptCves,
-  LivePatch,
+  KernelState,
   Machine,
+  Mode,
   PatchState,
   State,
   Support,
 } from '../types.ts';
 import { noticeOf } from './format.ts';
-import { patchStateOf } from './patch-state.ts';
+import { inKernel, lastDecisions, patchStateOf } from './patch-state.ts';
+import { adviceFor, coverageOf, type UpgradeReason } from './support.ts';
 
 /** The status document: built once, rendered in several ways. */
 export interface StatusDocument {
@@ -33,42 +37,52 @@ export interface StatusDocument {
   outdated: boolean;
   bootTime: string;
   uptimeSeconds: number;
+  /** As patches name it, and as `uname -r` does. */
   kernel: string;
+  release: string;
+  /** The kill switch. */
+  mode: Mode;
   checkState: 'checked' | 'needs-check' | 'check-failed';
   patchState: PatchState;
   /** The last kernel had to be upgraded, and this is another one, which was not asked about yet. */
   upgraded: boolean;
   /** Why a patch that is due is not in the kernel. */
   failure: State['failure'];
-  /** The patch that is due and held back, and why. */
-  held: State['held'];
-  /** What the configuration keeps from this machine. */
-  blocked: Blocked | undefined;
-  /** Of the patch that is in the kernel; empty when none is. */
+  /** The patches that are held back, newest first, and why. */
+  held: Hold[];
+  /** Those of them that the configuration keeps from this machine. */
+  blocked: Blocked[];
+  /** The newest of the patches in use; empty when none is. */
   version: string;
+  /** The versions of all patches in use, oldest first: one, or a stack. */
+  stack: string[];
+  /** Of all patches in use. */
   fixes: Fix[];
+  /** Versions that are remembered as applied in this boot, and are not in use. */
+  missing: string[];
+  /** Versions in use that their source has withdrawn. */
+  withdrawn: string[];
   /** The kernel is changing between two patches, or between one and none. */
   inTransition: boolean;
-  /** How long it took to put the patch in that is there now. */
+  /** How long it took to put the newest patch in. */
   transitionSeconds: number | undefined;
-  /** What else patches the kernel, or lies loaded in it: left over from a patch that was replaced, or not ours. */
+  /** What else patches the kernel, or is still loaded: left over from a patch that was replaced, or not ours. */
   others: string[];
   /** What of the configuration should be known. */
   warnings: string[];
   /** Why nothing is remembered, when the state file cannot be understood. */
   stateError: string | undefined;
   support: Support;
+  /** Why the kernel has to be upgraded, when `support` says that it has. */
+  upgradeReason: UpgradeReason | undefined;
   upgradeRequiredDate: string | undefined;
   tier: string | undefined;
-  /** What is known of kernel packages and this kernel; undefined before a server told. */
-  cves: Cves | undefined;
+  /** What is known of newer kernel packages; undefined before a server told. */
+  cves: KeptCves | undefined;
+  /** The kernels that are installed, by release; empty when that is not known. */
+  installedKernels: string[];
   /** When it was built; what "ago" is counted from. */
   now: Date;
-}
-
-/** CVE data, and the kernels that are installed, by release. */
-interface Cves extends KeptCves {
-  installedKernels: string[];
 }
 
 /** A patch that a setting holds back, and the vulnerabilities that stay open because of it. */
@@ -78,16 +92,16 @@ export interface Blocked {
   /** `LSN-0113-1`, when the version is of that form. */
   notice: string | undefined;
   cves: string[];
-  /** Plain date, when known. */
-  published: string | undefined;
+  releasedAt: string;
 }
 
 export interface StatusSources {
   clientVersion: string;
   machine: Machine;
-  livePatches: readonly LivePatch[];
+  mode: Mode;
+  /** With every loaded module that is a live patch. */
+  kernel: KernelState;
   state: State;
-  others: string[];
   stateError: string | undefined;
   cves?: KeptCves | undefined;
   installedKernels: string[];
@@ -96,10 +110,11 @@ export interface StatusSources {
 }
 
 export function statusDocument(sources: StatusSources): StatusDocument {
-  const { clientVersion, machine, livePatches, state, others, stateError, now } = sources;
-  const { lastCheck, lastGoodCheck, patch } = state;
+  const { clientVersion, cves, kernel, machine, mode, now, state, stateError } = sources;
+  const { lastCheck, lastGoodCheck } = state;
   const advice = adviceFor(machine, state);
-  const inKernel = livePatches.some(({ name, enabled }) => enabled && name === patch?.module);
+  const { inUse, missing, others } = inKernel(kernel, state, machine);
+  const { failure, held } = lastDecisions(state, machine);
   const outdated =
     lastGoodCheck !== undefined && now.getTime() - Date.parse(lastGoodCheck.at) > LIMITS.report.goodCheckAge;
   return {
@@ -115,42 +130,32 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     bootTime: machine.bootTime,
     uptimeSeconds: machine.uptimeSeconds,
     kernel: machine.kernel,
+    release: machine.release,
+    mode,
     checkState: checkStateOf(state, advice, outdated),
-    patchState: patchStateOf({ ...state, advice }, machine, livePatches),
+    patchState: patchStateOf(sources),
     upgraded: advice === undefined && wantedUpgrade(state.advice),
-    failure: state.failure,
-    held: state.held,
-    blocked: blockedBy(state),
-    version: inKernel && patch !== undefined ? patch.version : '',
-    fixes: inKernel && patch !== undefined ? patch.fixes : [],
-    inTransition: livePatches.some((one) => one.inTransition),
-    transitionSeconds: inKernel ? patch?.transitionSeconds : undefined,
+    failure,
+    held,
+    blocked: held.flatMap(blocked),
+    version: inUse.at(-1)?.version ?? '',
+    stack: inUse.map(({ version }) => version),
+    fixes: fixesOf(inUse),
+    missing: missing.filter(({ bootId }) => bootId === machine.bootId).map(({ version }) => version),
+    withdrawn: inUse.filter((patch) => isWithdrawn(patch, advice)).map(({ version }) => version),
+    inTransition: (kernel.livePatches ?? []).some(({ inTransition }) => inTransition),
+    transitionSeconds: inUse.at(-1)?.transitionSeconds,
     others,
-    warnings: state.warnings ?? [],
+    warnings: state.warnings,
     stateError,
-    support: supportOf(advice, now),
+    ...coverageOf(advice, now),
     upgradeRequiredDate: advice?.upgradeRequiredDate,
     tier: state.advice?.tier,
-    cves: cvesFor(sources),
+    // Data about another kernel says nothing about this one.
+    cves: cves?.kernel === machine.kernel ? cves : undefined,
+    installedKernels: sources.installedKernels,
     now,
   };
-}
-
-/** What was advised for another kernel, before the machine was booted into this one, says nothing about this one. */
-function adviceFor({ kernel }: Machine, { advice, lastGoodCheck }: State): Advice | undefined {
-  return lastGoodCheck?.kernel === undefined || lastGoodCheck.kernel === kernel ? advice : undefined;
-}
-
-/** A date of coverage passes by itself, whether or not the server was heard since. */
-function supportOf(advice: Advice | undefined, now: Date): Support {
-  const { support = 'unknown', upgradeRequiredDate: date } = advice ?? {};
-  const isOver = date !== undefined && Date.parse(date) < now.getTime();
-  return support === 'supported' && isOver ? 'kernel-upgrade-required' : support;
-}
-
-/** Data about another kernel says nothing about this one. */
-function cvesFor({ cves, installedKernels, machine }: StatusSources): Cves | undefined {
-  return cves?.kernel === machine.kernel ? { ...cves, installedKernels } : undefined;
 }
 
 function wantedUpgrade(advice: Advice | undefined): boolean {
@@ -166,16 +171,22 @@ function checkStateOf(
   return lastCheck === undefined || advice === undefined || outdated ? 'needs-check' : 'checked';
 }
 
-function blockedBy({ advice, held }: State): Blocked | undefined {
-  if (held === undefined || !isOption(held.why)) return undefined;
-  const offer = advice?.offer?.version === held.version ? advice.offer : undefined;
-  return {
-    option: held.why,
-    version: held.version,
-    notice: noticeOf(held.version),
-    cves: held.missed,
-    published: offer?.releasedAt.slice(0, 10),
-  };
+/** What one patch of a stack cannot remedy, another one may. */
+function fixesOf(inUse: readonly AppliedPatch[]): Fix[] {
+  const fixes = new Map<string, Fix>();
+  for (const fix of inUse.flatMap((patch) => patch.fixes)) {
+    const name = fix.name.toLowerCase();
+    if (fix.patched || !fixes.has(name)) fixes.set(name, fix);
+  }
+  return [...fixes.values()];
+}
+
+function isWithdrawn({ digest }: AppliedPatch, advice: Advice | undefined): boolean {
+  return advice?.withdrawn.some((patch) => patch.digest === digest) ?? false;
+}
+
+function blocked({ missed, releasedAt, version, why }: Hold): Blocked[] {
+  return isOption(why) ? [{ option: why, version, notice: noticeOf(version), cves: missed, releasedAt }] : [];
 }
 
 function isOption(why: HoldReason): why is Blocked['option'] {

@@ -1,3 +1,4 @@
+import { printable } from '../text.ts';
 import type { Finding } from '../types.ts';
 
 const MARKS = { ok: '✓', wrong: '✗', unknown: '⧗' } as const;
@@ -9,5 +10,6 @@ export function renderFindings(findings: readonly Finding[]): string {
       `${MARKS[verdict]} ${check}: ${found}`,
       ...(next === undefined ? [] : [`    next: ${next}`]),
     ])
+    .map((line) => printable(line))
     .join('\n');
 }

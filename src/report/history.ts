@@ -1,12 +1,13 @@
+import { printable } from '../text.ts';
 import type { PastEvent } from '../types.ts';
 import { wholeSeconds } from './format.ts';
 
 /** The history for people: one greppable line an event, the newest first. */
 export function renderHistory(history: readonly PastEvent[]): string {
-  return history.map((event) => `${wholeSeconds(event.at)}  ${told(event)}`).join('\n');
+  return history.map((event) => printable(`${wholeSeconds(event.at)}  ${told(event)}`)).join('\n');
 }
 
-function told({ message, replaced, version, what }: PastEvent): string {
+function told({ message, replaced = [], version, what }: PastEvent): string {
   const patch = `patch ${version}`;
   switch (what) {
     case 'enabled':
@@ -14,7 +15,7 @@ function told({ message, replaced, version, what }: PastEvent): string {
     case 'disabled':
       return 'disabled: the machine token was removed';
     case 'applied':
-      return `applied: ${patch}${replaced === undefined ? '' : `, in place of ${replaced}`}`;
+      return `applied: ${patch}${replaced.length === 0 ? '' : `, in place of ${replaced.join(', ')}`}`;
     case 'reverted':
       return `reverted: ${patch} was taken out of the kernel`;
     case 'held':

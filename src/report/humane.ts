@@ -1,6 +1,8 @@
 import type { ErrorCode } from '../errors.ts';
-import type { Blocked, StatusDocument } from './document.ts';
-import { ago, goDuration, wholeSeconds } from './format.ts';
+import { printable } from '../text.ts';
+import type { Hold } from '../types.ts';
+import type { StatusDocument } from './document.ts';
+import { ago, goDuration, noticeOf, wholeSeconds } from './format.ts';
 
 type Line = [label: string, value: string | undefined];
 
@@ -14,29 +16,33 @@ export function renderHumane(document: StatusDocument, options: { verbose: boole
     ['kernel state', kernelState(document)],
     ['patch state', patchState(document)],
     ['patch version', document.version || undefined],
+    ['stacked on', document.stack.slice(0, -1).join(', ') || undefined],
     ['failed', document.failure && `patch ${document.failure.version}: ${document.failure.message}`],
+    ['withdrawn', withdrawn(document)],
     ['also in the kernel', document.others.join(', ') || undefined],
-    ['record', document.stateError],
-    ['held back', document.held?.message],
-    ['missed', document.held?.missed.join(', ') || undefined],
+    ['state file', document.stateError],
+    ['kill switch', killSwitch(document)],
+    ...(options.verbose ? document.held.flatMap(heldInFull) : heldInShort(document.held)),
     ['tier', document.tier],
     ['machine id', document.machineId],
     ['machine token', document.machineToken?.reveal()],
     ...(options.verbose ? details(document) : []),
   ];
   const text = lines.flatMap(([label, value]) => (value === undefined ? [] : `${label}: ${value}`));
-  if (options.verbose && document.blocked !== undefined) text.push('', ...blockedBlock(document.blocked));
-  return text.join('\n');
+  if (options.verbose && document.blocked.length > 0) text.push('', ...blockedBlock(document));
+  return text.map((line) => printable(line)).join('\n');
 }
 
 /** All that matters in one line, for people. */
 export function renderSummary(document: StatusDocument): string {
   const version = document.version === '' ? '' : ` (patch version ${document.version})`;
-  return [
-    `${document.kernel}: ${patchState(document)}${version}`,
-    kernelState(document),
-    ...misgivings(document),
-  ].join('; ');
+  return printable(
+    [
+      `${document.kernel}: ${patchState(document)}${version}`,
+      kernelState(document),
+      ...misgivings(document),
+    ].join('; '),
+  );
 }
 
 function misgivings({ checkError, lastGoodCheck, now, outdated }: StatusDocument): string[] {
@@ -53,15 +59,47 @@ function details({ architecture, bootTime, clientVersion, fixes, uptimeSeconds }
   ];
 }
 
+/** The newest, which is the one that would be applied, and all that stays open. */
+function heldInShort(held: readonly Hold[]): Line[] {
+  const [newest, ...older] = held;
+  if (newest === undefined) return [];
+  const more = older.length === 0 ? '' : ` (and ${older.length} older, see --verbose)`;
+  const missed = new Set(held.flatMap((hold) => hold.missed));
+  return [
+    ['held back', `${newest.message}${more}`],
+    ['missed', [...missed].join(', ') || undefined],
+  ];
+}
+
+function heldInFull({ message, missed, releasedAt, version }: Hold): Line[] {
+  return [
+    ['held back', message],
+    [
+      'missed',
+      missed.length === 0
+        ? undefined
+        : `${missed.join(', ')} (${sourceOf(version)}, released ${wholeSeconds(releasedAt)})`,
+    ],
+  ];
+}
+
 /** What an administrator who set the option has to know about it. */
-function blockedBlock({ cves, notice, option, published, version }: Blocked): string[] {
-  const source = notice ?? `patch ${version}`;
+function blockedBlock({ blocked, version }: StatusDocument): string[] {
   return [
     '[!] KERNEL PATCHES BLOCKED: SECURITY RISK DETECTED',
-    `blocked by: ${option}`,
-    `blocked notice: ${source}`,
-    ...cves.map((name) => `${name}: published ${published ?? 'at an unknown date'}, ${source}`),
+    ...blocked.flatMap((patch) => [
+      `blocked by: ${patch.option}`,
+      `blocked notice: ${sourceOf(patch.version)}, released ${wholeSeconds(patch.releasedAt)}`,
+      ...patch.cves.map(
+        (name) => `${name}: published ${patch.releasedAt.slice(0, 10)}, ${sourceOf(patch.version)}`,
+      ),
+    ]),
+    ...(version === '' ? [] : [`An older patch has been installed instead: ${sourceOf(version)}`]),
   ];
+}
+
+function sourceOf(version: string): string {
+  return noticeOf(version) ?? `patch ${version}`;
 }
 
 function since(time: string | undefined, now: Date): string {
@@ -85,7 +123,20 @@ function lastGoodCheck({
   return checkError === undefined ? undefined : since(last, now);
 }
 
-function kernelState({ kernel, support, upgradeRequiredDate: date }: StatusDocument): string {
+function withdrawn({ withdrawn: versions }: StatusDocument): string | undefined {
+  if (versions.length === 0) return undefined;
+  return `✗ patch ${versions.join(', ')} was withdrawn and is still in use; 'sudo canonical-livepatch revert' takes it out`;
+}
+
+/** Only when it is on. */
+function killSwitch({ mode: { apply, contact, sources } }: StatusDocument): string | undefined {
+  if (apply && contact) return undefined;
+  const effects = [...(contact ? [] : ['no check-in is made']), ...(apply ? [] : ['no patch is applied'])];
+  return `⧗ ${effects.join(' and ')}: canonical_livepatch_mode is set in ${sources.join(' and ')}`;
+}
+
+function kernelState(document: StatusDocument): string {
+  const { kernel, support, upgradeReason, upgradeRequiredDate: date } = document;
   const series = /^\d+\.\d+/.exec(kernel)?.[0] ?? kernel;
   switch (support) {
     case 'supported':
@@ -93,8 +144,8 @@ function kernelState({ kernel, support, upgradeRequiredDate: date }: StatusDocum
         ? `✓ kernel series ${series} is covered by Livepatch`
         : `✓ kernel ${kernel} is covered by Livepatch until ${date}, please install available kernel updates and reboot before then`;
     case 'kernel-upgrade-required':
-      return date === undefined
-        ? '✗ Livepatch coverage has ended; please upgrade the kernel and reboot'
+      return upgradeReason === 'vulnerability'
+        ? vulnerable(document)
         : `✗ Livepatch coverage ended ${date}; please upgrade the kernel and reboot`;
     case 'kernel-end-of-life':
       return '✗ kernel is no longer covered by Livepatch';
@@ -105,8 +156,13 @@ function kernelState({ kernel, support, upgradeRequiredDate: date }: StatusDocum
   }
 }
 
+/** Beside a patch in use, whose state is its own, only the kernel's state can say it. */
+function vulnerable({ kernel }: StatusDocument): string {
+  return `✗ kernel ${kernel} contains a vulnerability that cannot be remediated with live kernel patching, please upgrade and reboot`;
+}
+
 function patchState(document: StatusDocument): string {
-  const { failure, held, kernel, patchState: state, support, upgraded } = document;
+  const { kernel, patchState: state } = document;
   switch (state) {
     case 'unapplied':
       return '⧗ live kernel patches are downloaded, but the kernel module is not yet inserted';
@@ -117,22 +173,23 @@ function patchState(document: StatusDocument): string {
     case 'applied-with-bug':
       return '✗ Livepatch kernel module inserted but kernel bug detected';
     case 'apply-failed':
-      return `✗ ${failure === undefined && held !== undefined ? CRASHED : failureSentence(failure?.code)}`;
+      return `✗ ${failureSentence(document)}`;
     case 'nothing-to-apply':
       return `✓ no live kernel patches available for kernel ${kernel}`;
     case 'kernel-upgrade-required':
-      return `✗ kernel ${kernel} contains a vulnerability that cannot be remediated with live kernel patching, please upgrade and reboot`;
+      return vulnerable(document);
     case 'unknown':
-      if (upgraded) return '✓ kernel upgraded after a reboot';
-      return support === 'unknown'
-        ? '⧗ not known before a check-in with the server has succeeded'
-        : `✗ ${UNKNOWN}`;
+      return unknown(document);
   }
 }
 
-const UNKNOWN = "unknown error occurred, please check system logs with 'journalctl -t kernel'";
-const CRASHED =
-  "detected a crash last time the Livepatch kernel module was applied, check system logs with 'journalctl -k -b -1'";
+function unknown({ missing, upgraded }: StatusDocument): string {
+  if (missing.length > 0)
+    return `✗ patch ${missing.join(', ')} was applied and is no longer in use, please check system logs with 'journalctl -t kernel'`;
+  return upgraded
+    ? '✓ kernel upgraded after a reboot'
+    : '⧗ not known before a check-in with the server has succeeded';
+}
 
 const FAILURES: Partial<Record<ErrorCode, string>> = {
   signature: 'failed to verify the signature of the Livepatch kernel module',
@@ -143,6 +200,10 @@ const FAILURES: Partial<Record<ErrorCode, string>> = {
   transition: 'failed to confirm that the Livepatch kernel module was applied successfully',
 };
 
-function failureSentence(code: string | undefined): string {
-  return FAILURES[code as ErrorCode] ?? UNKNOWN;
+/** Where none of the contract's sentences fits, the error is known all the same: the next line tells it. */
+function failureSentence({ failure }: StatusDocument): string {
+  if (failure === undefined)
+    return "detected a crash last time the Livepatch kernel module was applied, check system logs with 'journalctl -k -b -1'";
+  const sentence = Object.hasOwn(FAILURES, failure.code) ? FAILURES[failure.code as ErrorCode] : undefined;
+  return sentence ?? `failed to apply live kernel patch ${failure.version}`;
 }

@@ -1,4 +1,5 @@
 import { PatchStateName, SupportName } from '../schemas.ts';
+import { printable } from '../text.ts';
 import type { StatusDocument } from './document.ts';
 
 /**
@@ -30,8 +31,12 @@ export function renderPrometheus(document: StatusDocument): string {
       'The date the running kernel is covered until.',
       time(document.upgradeRequiredDate),
     ),
-    metric('blocked_cves', 'Vulnerabilities that stay open because the patch that is due is held back.', [
-      [{}, document.held?.missed.length ?? 0],
+    metric('patches_in_use', 'How many live patches of ours the kernel is patched with.', [
+      [{}, document.stack.length],
+    ]),
+    metric('held_patches', 'How many patches are held back.', [[{}, document.held.length]]),
+    metric('blocked_cves', 'Vulnerabilities that stay open because patches are held back.', [
+      [{}, new Set(document.held.flatMap(({ missed }) => missed)).size],
     ]),
     metric('transition_in_progress', 'Whether the kernel is changing between two live patches.', [
       number(document.inTransition),
@@ -57,8 +62,9 @@ function labelled(labels: Record<string, string>): string {
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }
 
+/** A line feed would begin a sample of its own; of the rest, nothing is lost on a terminal. */
 function escaped(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 }
 
 function oneHot(label: string, names: readonly string[], current: string): Sample[] {

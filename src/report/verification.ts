@@ -1,3 +1,4 @@
+import { printable } from '../text.ts';
 import type { Fix } from '../types.ts';
 
 /** What `verify` says of one file, as `--format json` and `yaml` print it: every key is there, null when not known. */
@@ -70,9 +71,4 @@ export function verificationBlock(verification: Verification): string {
 
 function verdictSentence({ verdict, reason }: Verification): string {
   return verdict === 'accepted' ? '✓ accepted' : `✗ refused: ${reason}`;
-}
-
-/** What is shown was chosen by whoever made the file: no escape sequence of theirs must reach a terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{C}/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
