@@ -36,13 +36,14 @@ export function renderHumane(document: StatusDocument, options: { verbose: boole
 /** All that matters in one line, for people. */
 export function renderSummary(document: StatusDocument): string {
   const version = document.version === '' ? '' : ` (patch version ${document.version})`;
-  return printable(
-    [
-      `${document.kernel}: ${patchState(document)}${version}`,
-      kernelState(document),
-      ...misgivings(document),
-    ].join('; '),
-  );
+  const patch = patchState(document);
+  const support = kernelState(document);
+  const parts = [
+    `${document.kernel}: ${patch}${version}`,
+    ...(support === patch ? [] : [support]),
+    ...misgivings(document),
+  ];
+  return printable(parts.join('; '));
 }
 
 function misgivings({ checkError, lastGoodCheck, now, outdated }: StatusDocument): string[] {

@@ -69,7 +69,7 @@ function needed(document: StatusDocument): string | undefined {
   if (patchState === 'applied-with-bug') return `it found a bug in live patch ${version}`;
   const blamed = held.find(isBlamed);
   if (blamed === undefined || patchState !== 'apply-failed') return undefined;
-  return `${blamed.message}, so that ${blamed.missed.join(', ') || 'what it fixes'} stays open`;
+  return `${blamed.message}, which leaves ${blamed.missed.join(', ') || 'what it fixes'} open`;
 }
 
 function unclear({ patchState, support }: StatusDocument): string {

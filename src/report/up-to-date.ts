@@ -18,13 +18,15 @@ export const UP_TO_DATE = {
 } as const;
 
 /** What is worse goes before what is better: what failed, what is missed, what is over, what may be outdated. */
-export function upToDate({ checkState, patchState, support }: StatusDocument): keyof typeof UP_TO_DATE {
-  if (support === 'unknown' && checkState !== 'checked' && patchState === 'unknown') return 'unchecked';
+export function upToDate(document: StatusDocument): keyof typeof UP_TO_DATE {
+  const { checkState, missing, patchState, stateError, support } = document;
+  if (stateError !== undefined) return 'failed';
   switch (patchState) {
     case 'apply-failed':
     case 'applied-with-bug':
-    case 'unknown':
       return 'failed';
+    case 'unknown':
+      return missing.length > 0 ? 'failed' : 'unchecked';
     case 'unapplied':
     case 'applying':
       return 'waiting';

@@ -5,27 +5,39 @@ import { parse } from 'yaml';
 import type { StatusDocument } from '../../src/report/document.ts';
 import { renderHumane, renderSummary } from '../../src/report/humane.ts';
 import { renderJson } from '../../src/report/json.ts';
+import { kernelUpgradeOutput } from '../../src/report/kernel-upgrade.ts';
 import { renderPrometheus } from '../../src/report/prometheus.ts';
+import { UP_TO_DATE, upToDate } from '../../src/report/up-to-date.ts';
 import { renderYaml } from '../../src/report/yaml.ts';
 import { Secret } from '../../src/secret.ts';
 import { NAMES, scenario } from './scenarios.ts';
 
 const directory = join(import.meta.dirname, 'golden');
-/** `covered until a date` is kept in covered-until-a-date.txt. */
-const fileOf = (name: string) => `${name.replaceAll(/[,']/g, '').replaceAll(' ', '-')}.txt`;
-const golden = (name: string) => readFileSync(join(directory, fileOf(name)), 'utf8');
+const golden = (name: string) => readFileSync(join(directory, `${name}.txt`), 'utf8');
 
 /** What every way of asking prints, as one would see it in a terminal. */
 function session(document: StatusDocument): string {
   return [
+    ['status --format humane', renderHumane(document, { verbose: false })],
     ['status --format humane --verbose', renderHumane(document, { verbose: true })],
     ['status --summary', renderSummary(document)],
     ['status --format yaml', renderYaml(document)],
     ['status --format json', renderJson(document)],
     ['status --format prometheus', renderPrometheus(document)],
+    ['status --summary --exit-status > /dev/null; echo $?', String(UP_TO_DATE[upToDate(document)])],
+    ['kernel-upgrade-required; echo $?', upgradeSession(document)],
+    [
+      'kernel-upgrade-required --motd',
+      kernelUpgradeOutput(document, { isTerminal: false, motd: true }).stdout,
+    ],
   ]
-    .map(([words, text]) => `$ canonical-livepatch ${words}\n${text}\n`)
+    .map(([words, text]) => `$ canonical-livepatch ${words}\n${text === undefined ? '' : `${text}\n`}`)
     .join('\n');
+}
+
+function upgradeSession(document: StatusDocument): string {
+  const { exitStatus, stderr, stdout } = kernelUpgradeOutput(document, { isTerminal: true, motd: false });
+  return [...(stdout ?? stderr ?? '').split('\n'), exitStatus].join('\n');
 }
 
 describe('the status document, in every state and every format', () => {
@@ -34,7 +46,7 @@ describe('the status document, in every state and every format', () => {
   });
 
   it('has no golden file too many', () => {
-    expect(readdirSync(directory).sort()).toEqual(NAMES.map(fileOf).sort());
+    expect(readdirSync(directory).sort()).toEqual(NAMES.map((name) => `${name}.txt`).sort());
   });
 
   it.each(NAMES)('holds a colon in every line for people (%s)', (name) => {
@@ -64,11 +76,11 @@ describe('the status document, in every state and every format', () => {
             checkState: inJson.Livepatch.CheckState,
             patchState: inJson.Livepatch.State,
             version: inJson.Livepatch.Version,
+            ...(inJson.Livepatch.Stack && { stack: inJson.Livepatch.Stack }),
             fixes: (inJson.Livepatch.Fixes ?? [])
-              .map(
-                (fix: { name: string; patched: boolean }) =>
-                  `* ${fix.name}${fix.patched ? '' : ' (unpatched)'}`,
-              )
+              .map((fix: { Name: string; Patched: boolean }) => {
+                return `* ${fix.Name.toUpperCase()}${fix.Patched ? '' : ' (unpatched)'}`;
+              })
               .join('\n'),
           },
           supported: inJson.Supported,

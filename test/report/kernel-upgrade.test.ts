@@ -1,55 +1,87 @@
 import { describe, expect, it } from 'vitest';
-import { kernelUpgrade } from '../../src/report/kernel-upgrade.ts';
+import { compareReleases, newerKernel } from '../../src/report/kernel-release.ts';
+import { kernelUpgrade, kernelUpgradeOutput } from '../../src/report/kernel-upgrade.ts';
 import { NAMES, scenario } from './scenarios.ts';
 
-const recommended = (reason: string) => ({ answer: 'recommended', reason });
-const canWait = { answer: 'can-wait', reason: 'no upgrade of the kernel is needed now' };
-const due = { answer: 'not-enough-information', reason: 'a live patch is due that is not in the kernel' };
-const unknown = {
-  answer: 'not-enough-information',
-  reason: 'it is not known whether it is covered, before a check-in with the server has succeeded',
-};
-/** The patch of the scenarios says of itself that it leaves one open. */
-const unpatched = recommended('CVE-2016-0002 cannot be remedied with live patching');
+const piped = { isTerminal: false, motd: false };
+const onTerminal = { isTerminal: true, motd: false };
 
-const EXPECTED: Record<string, object> = {
-  'never checked': unknown,
-  'nothing due': canWait,
-  'covered until a date': canWait,
-  'covered until a date that is over': recommended('Livepatch coverage ended 2026-11-20'),
-  'offered and not yet applied': due,
-  'in transition': unpatched,
-  applied: unpatched,
-  'applied, and newer kernel packages': unpatched,
-  "newer packages of another kernel's": canWait,
-  'taken out by somebody': due,
-  'kernel bug': recommended('it found a bug in live patch 121.1'),
-  'bad signature': unpatched,
-  'bad archive': unpatched,
-  'no certificate': unpatched,
-  'transition stalled': unpatched,
-  'insertion refused': unpatched,
-  crashed: recommended(
-    'the machine went down twice while patch 122.1 was being applied, so that CVE-2026-0003, CVE-2026-0004 stays open',
-  ),
-  'blocked by cutoff-date': unpatched,
-  'blocked by patch-delay': unpatched,
-  'held by mode': unpatched,
-  'upgrade required': recommended('Livepatch coverage ended 2026-10-01'),
-  'upgrade required, no date': recommended('Livepatch coverage has ended'),
-  'end of life': recommended('it is no longer covered by Livepatch'),
-  'not covered': recommended('it is not covered by Livepatch'),
-  'upgraded after a reboot': unknown,
-  'check failed': unpatched,
-  outdated: unpatched,
-};
-
-describe('whether to reboot into a newer kernel', () => {
-  it.each(NAMES)('%s', (name) => {
-    expect(kernelUpgrade(scenario(name))).toEqual(EXPECTED[name]);
+describe('kernel-upgrade-required', () => {
+  it.each(NAMES)('prints to a pipe only what recommends a reboot (%s)', (name) => {
+    const document = scenario(name);
+    const { exitStatus, stderr, stdout } = kernelUpgradeOutput(document, piped);
+    expect(stdout !== undefined).toBe(exitStatus === 0);
+    expect(stderr !== undefined).toBe(exitStatus === 2);
   });
 
-  it('can wait while everything is patched', () => {
-    expect(kernelUpgrade({ ...scenario('applied'), fixes: [] })).toEqual(canWait);
+  it.each(NAMES)('tells a person on a terminal, with the same exit status (%s)', (name) => {
+    const document = scenario(name);
+    const { exitStatus, stderr, stdout } = kernelUpgradeOutput(document, onTerminal);
+    expect(stdout ?? stderr).toContain(`kernel ${document.kernel}: `);
+    expect(exitStatus).toBe(kernelUpgradeOutput(document, piped).exitStatus);
+  });
+
+  it.each(NAMES)('tells at a login whether the kernel has to be upgraded, and ends with 0 (%s)', (name) => {
+    const document = scenario(name);
+    const { exitStatus, stderr, stdout } = kernelUpgradeOutput(document, { ...piped, motd: true });
+    expect({ exitStatus, stderr }).toEqual({ exitStatus: 0, stderr: undefined });
+    const { answer } = kernelUpgrade(document);
+    expect(stdout !== undefined).toBe(answer === 'recommended' || answer === 'no-newer-kernel');
+  });
+
+  it.each(NAMES)(
+    'recommends no reboot twice: into the newest kernel, there is none to reboot into (%s)',
+    (name) => {
+      const document = { ...scenario(name), release: '6.1.0-57-amd64' };
+      expect(kernelUpgrade(document).answer).not.toBe('recommended');
+    },
+  );
+
+  it('names the kernel to reboot into', () => {
+    expect(kernelUpgrade(scenario('coverage-ended')).reason).toBe(
+      'Livepatch coverage ended 2026-11-20; please reboot into 6.1.0-57-amd64',
+    );
+  });
+
+  it('says so when it is not known which kernels are installed', () => {
+    expect(kernelUpgrade({ ...scenario('coverage-ended'), installedKernels: [] })).toEqual({
+      answer: 'no-newer-kernel',
+      reason: 'Livepatch coverage ended 2026-11-20, but which kernels are installed is not known',
+    });
+  });
+
+  it('says what a live patch leaves open, though a reboot can wait', () => {
+    expect(kernelUpgrade(scenario('applied'))).toEqual({
+      answer: 'can-wait',
+      reason: 'no reboot into a newer kernel is needed now; the live patch leaves CVE-2016-0002 open',
+    });
+  });
+});
+
+/** Each list in the order of `dpkg --compare-versions`. */
+const ORDERED = [
+  ['6.1.0-9-amd64', '6.1.0-56-amd64', '6.1.0-57-amd64', '6.12.95+deb12-amd64', '6.12.95+deb13-amd64'],
+  ['5.15.0-119-generic', '5.15.0-120-generic', '6.8.0-1047-aws', '6.8.0-1048-aws', '6.11.0-9-generic'],
+  ['6.12~rc1-amd64', '6.12-amd64', '6.12.1-amd64'],
+  ['7.0.0-1013.13~24.04.1-aws', '7.0.0-1013.13-aws'],
+];
+
+describe('compareReleases', () => {
+  it.each(ORDERED)('%s …', (...releases) => {
+    expect(releases.toReversed().sort(compareReleases)).toEqual(releases);
+    for (const release of releases) expect(compareReleases(release, release)).toBe(0);
+  });
+});
+
+describe('newerKernel', () => {
+  it.each([
+    ['6.1.0-56-amd64', [], undefined],
+    ['6.1.0-56-amd64', ['6.1.0-56-amd64'], undefined],
+    ['6.1.0-56-amd64', ['6.1.0-55-amd64', '6.1.0-9-amd64'], undefined],
+    ['6.1.0-56-amd64', ['6.1.0-57-amd64', '6.1.0-58-amd64', '6.1.0-56-amd64'], '6.1.0-58-amd64'],
+    // The package of the running kernel may be gone already.
+    ['6.1.0-56-amd64', ['6.12.95+deb12-amd64'], '6.12.95+deb12-amd64'],
+  ])('%s, with %j installed: %s', (running, installed, newer) => {
+    expect(newerKernel(running, installed)).toBe(newer);
   });
 });
