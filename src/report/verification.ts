@@ -1,5 +1,7 @@
 import { printable } from '../text.ts';
 import type { Fix } from '../types.ts';
+import { jsonText } from './json-text.ts';
+import { yamlText } from './yaml-text.ts';
 
 /** What `verify` says of one file, as `--format json` and `yaml` print it: every key is there, null when not known. */
 export interface Verification {
@@ -67,6 +69,19 @@ export function verificationBlock(verification: Verification): string {
       value === null || value === undefined ? [] : printable(`${label}: ${value}`),
     )
     .join('\n');
+}
+
+/** All of them, for programs. */
+export function verificationList(verifications: readonly Verification[], format: 'json' | 'yaml'): string {
+  return format === 'json'
+    ? jsonText(verifications)
+    : yamlText(
+        verifications.map(({ fixes, signer, ...rest }) => ({
+          ...rest,
+          signer: signer && { ...signer },
+          fixes: fixes.map((fix) => ({ ...fix })),
+        })),
+      );
 }
 
 function verdictSentence({ verdict, reason }: Verification): string {

@@ -8,7 +8,7 @@ export interface YamlMap {
 
 /**
  * A value as YAML that every reader in the field reads alike, in YAML 1.1 (PyYAML, Go) and 1.2: a string stays a string
- * whatever it looks like, and nothing in it can end its line. Plain is only what is known to be safe.
+ * whatever it looks like, and nothing in it can end its line. Plain is only what is known to be safe. To be printed with a line feed after it.
  */
 export function yamlText(value: YamlMap | readonly YamlValue[]): string {
   return linesOf(value).join('\n');
