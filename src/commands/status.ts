@@ -2,8 +2,8 @@ import * as Flags from '@oclif/core/flags';
 import { status } from '../operations/status.ts';
 import { readOnlyContext } from '../read-only-context.ts';
 import type { StatusDocument } from '../report/document.ts';
+import { plain } from '../report/plain.ts';
 import { UP_TO_DATE, upToDate } from '../report/up-to-date.ts';
-import { printable } from '../text.ts';
 import { DirectCommand } from './direct.ts';
 
 const FORMATS = ['humane', 'json', 'yaml', 'prometheus'] as const;
@@ -53,14 +53,14 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     if (showSecrets) this.requireRoot();
     const context = readOnlyContext(this.config.version);
     await context.kernel.requirePlugs();
-    const plain = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
-    const format = flags.format ?? plain;
+    const usual = process.stdout.isTTY || flags.summary ? 'humane' : 'yaml';
+    const format = flags.format ?? usual;
     const isJson = format === 'json';
     const document = status(context, { showSecrets, showCves: isJson, showInstalled: isJson });
     const warnings = [...document.warnings, document.stateError ?? []].flat();
     if (warnings.length > 0) {
       const { warn } = await import('../context.ts');
-      for (const warning of warnings) warn(printable(warning));
+      for (const warning of warnings) warn(plain(warning));
     }
     this.print(await render(document, format, flags));
     if (flags['exit-status']) process.exitCode = UP_TO_DATE[upToDate(document)];

@@ -58,7 +58,7 @@ export interface StatusDocument {
   stack: string[];
   /** Of all patches in use. */
   fixes: Fix[];
-  /** Versions that are remembered as applied in this boot, and are not in use. */
+  /** Versions that were applied in this boot and are no longer in use, while nothing is being changed. */
   missing: string[];
   /** Versions in use that their source has withdrawn. */
   withdrawn: string[];
@@ -113,7 +113,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
   const { clientVersion, cves, kernel, machine, mode, now, state, stateError } = sources;
   const { lastCheck, lastGoodCheck } = state;
   const advice = adviceFor(machine, state);
-  const { inUse, missing, others } = inKernel(kernel, state, machine);
+  const { changing, inUse, missing, others } = inKernel(kernel, state, machine);
   const { failure, held } = lastDecisions(state, machine);
   const outdated =
     lastGoodCheck !== undefined && now.getTime() - Date.parse(lastGoodCheck.at) > LIMITS.report.goodCheckAge;
@@ -139,10 +139,10 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     held,
     blocked: held.flatMap(blocked),
     version: inUse.at(-1)?.version ?? '',
-    stack: inUse.map(({ version }) => version),
+    stack: versionsOf(inUse),
     fixes: fixesOf(inUse),
-    missing: missing.filter(({ bootId }) => bootId === machine.bootId).map(({ version }) => version),
-    withdrawn: inUse.filter((patch) => isWithdrawn(patch, advice)).map(({ version }) => version),
+    missing: changing ? [] : versionsOf(missing.filter(({ bootId }) => bootId === machine.bootId)),
+    withdrawn: versionsOf(inUse.filter((patch) => isWithdrawn(patch, advice))),
     inTransition: (kernel.livePatches ?? []).some(({ inTransition }) => inTransition),
     transitionSeconds: inUse.at(-1)?.transitionSeconds,
     others,
@@ -156,6 +156,10 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     installedKernels: sources.installedKernels,
     now,
   };
+}
+
+function versionsOf(patches: readonly AppliedPatch[]): string[] {
+  return patches.map(({ version }) => version);
 }
 
 function wantedUpgrade(advice: Advice | undefined): boolean {

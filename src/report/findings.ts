@@ -1,5 +1,5 @@
-import { printable } from '../text.ts';
 import type { Finding } from '../types.ts';
+import { plain } from './plain.ts';
 
 const MARKS = { ok: '✓', wrong: '✗', unknown: '⧗' } as const;
 
@@ -10,6 +10,6 @@ export function renderFindings(findings: readonly Finding[]): string {
       `${MARKS[verdict]} ${check}: ${found}`,
       ...(next === undefined ? [] : [`    next: ${next}`]),
     ])
-    .map((line) => printable(line))
+    .map((line) => plain(line))
     .join('\n');
 }

@@ -1,10 +1,10 @@
-import { printable } from '../text.ts';
 import type { PastEvent } from '../types.ts';
 import { wholeSeconds } from './format.ts';
+import { plain } from './plain.ts';
 
 /** The history for people: one greppable line an event, the newest first. */
 export function renderHistory(history: readonly PastEvent[]): string {
-  return history.map((event) => printable(`${wholeSeconds(event.at)}  ${told(event)}`)).join('\n');
+  return history.map((event) => plain(`${wholeSeconds(event.at)}  ${told(event)}`)).join('\n');
 }
 
 function told({ message, replaced = [], version, what }: PastEvent): string {

@@ -1,7 +1,7 @@
-import { printable } from '../text.ts';
 import type { StatusDocument } from './document.ts';
 import { newerKernel } from './kernel-release.ts';
 import { isBlamed } from './patch-state.ts';
+import { plain } from './plain.ts';
 
 /** Whether a reboot into a newer kernel is recommended, and why, in words that follow `kernel <version>: `. */
 export interface KernelUpgrade {
@@ -60,9 +60,11 @@ function needed(document: StatusDocument): string | undefined {
     case 'kernel-end-of-life':
       return 'it is no longer covered by Livepatch';
     case 'kernel-upgrade-required':
-      if (upgradeReason === 'vulnerability')
+      if (patchState === 'kernel-upgrade-required')
         return 'it contains a vulnerability that cannot be remediated with live kernel patching';
-      return `Livepatch coverage ended ${date}`;
+      return upgradeReason === 'coverage'
+        ? `Livepatch coverage ended ${date}`
+        : 'Livepatch coverage has ended';
     default:
       break;
   }
@@ -104,7 +106,7 @@ export function kernelUpgradeOutput(
   { isTerminal, motd }: { isTerminal: boolean; motd: boolean },
 ): KernelUpgradeOutput {
   const { answer, reason } = kernelUpgrade(document);
-  const sentence = printable(`kernel ${document.kernel}: ${reason}`);
+  const sentence = plain(`kernel ${document.kernel}: ${reason}`);
   if (motd) {
     const isNeeded = answer === 'recommended' || answer === 'no-newer-kernel';
     return { stdout: isNeeded ? notice(sentence) : undefined, stderr: undefined, exitStatus: 0 };

@@ -1,6 +1,6 @@
 import { PatchStateName, SupportName } from '../schemas.ts';
-import { printable } from '../text.ts';
 import type { StatusDocument } from './document.ts';
+import { plain } from './plain.ts';
 
 /**
  * The document as metrics, in the text format that node_exporter's textfile collector reads
@@ -64,7 +64,7 @@ function labelled(labels: Record<string, string>): string {
 
 /** A line feed would begin a sample of its own; of the rest, nothing is lost on a terminal. */
 function escaped(text: string): string {
-  return printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  return plain(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 }
 
 function oneHot(label: string, names: readonly string[], current: string): Sample[] {

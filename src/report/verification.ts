@@ -1,6 +1,6 @@
-import { printable } from '../text.ts';
 import type { Fix } from '../types.ts';
 import { jsonText } from './json-text.ts';
+import { plain } from './plain.ts';
 import { yamlText } from './yaml-text.ts';
 
 /** What `verify` says of one file, as `--format json` and `yaml` print it: every key is there, null when not known. */
@@ -38,9 +38,9 @@ export interface Verification {
 /** One line, for one of many files. */
 export function verificationLine(verification: Verification): string {
   const { file, verdict, reason, module, kernel, signer } = verification;
-  if (verdict === 'refused') return printable(`✗ ${file}: refused: ${reason}`);
+  if (verdict === 'refused') return plain(`✗ ${file}: refused: ${reason}`);
   const expired = signer?.expired ? ', a certificate that has expired' : '';
-  return printable(`✓ ${file}: accepted: ${module} for ${kernel}, signed by ${signer?.subject}${expired}`);
+  return plain(`✓ ${file}: accepted: ${module} for ${kernel}, signed by ${signer?.subject}${expired}`);
 }
 
 /** A block of lines, for a file on its own. */
@@ -65,9 +65,7 @@ export function verificationBlock(verification: Verification): string {
     ]),
   ];
   return lines
-    .flatMap(([label, value]) =>
-      value === null || value === undefined ? [] : printable(`${label}: ${value}`),
-    )
+    .flatMap(([label, value]) => (value === null || value === undefined ? [] : plain(`${label}: ${value}`)))
     .join('\n');
 }
 

@@ -1,0 +1,11 @@
+/** Controls, bidi and other format characters, lone surrogates, private and unassigned characters, line separators. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * The filter that all text passes on its way to a person, whoever wrote it: as one line, that can neither drive the
+ * terminal, nor begin a line of its own, nor turn the direction of what follows (https://trojansource.codes). What is
+ * replaced stays visible, as `\u{1b}`.
+ */
+export function plain(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
