@@ -68,6 +68,13 @@ describe('the walls of the house', () => {
     expect(used.filter((other) => !DOORS[room]?.includes(other))).toEqual([]);
   });
 
+  it('start programs in one place', () => {
+    const starters = files.filter((file) =>
+      /child_process|['"]execa/.test(readFileSync(join(src, file), 'utf8')),
+    );
+    expect(starters).toEqual(['programs.ts']);
+  });
+
   it.each(files.filter((file) => FORBIDDEN[roomOf(file)]))('%s loads nothing its room may not', (file) => {
     const forbidden = FORBIDDEN[roomOf(file)] as RegExp;
     expect(importsOf(file).filter((name) => forbidden.test(name))).toEqual([]);

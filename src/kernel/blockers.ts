@@ -1,9 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { plainName } from './plain-name.ts';
+import { textOf } from './read.ts';
 
 /** A task that holds a transition up. */
 export interface Blocker {
   pid: number;
+  /** Any user's choice; made plain. */
   name: string;
   /** The innermost functions of its kernel stack, outermost last; empty when it may not be read. */
   stack: string[];
@@ -24,11 +27,11 @@ export function findBlockers(root: string, target: 0 | 1): Blocker[] {
   for (const pid of list(proc).filter((name) => /^\d+$/.test(name))) {
     for (const task of list(join(proc, pid, 'task'))) {
       const directory = join(proc, pid, 'task', task);
-      const state = read(join(directory, 'patch_state'));
+      const state = textOf(join(directory, 'patch_state'));
       if (state === undefined || state === '-1' || state === String(target)) continue;
       blockers.push({
         pid: Number(task),
-        name: read(join(directory, 'comm')) ?? '?',
+        name: plainName(textOf(join(directory, 'comm')) ?? '?'),
         stack: stackOf(directory),
       });
       if (blockers.length === MOST_TASKS) return blockers;
@@ -47,9 +50,12 @@ export function describeBlockers(blockers: readonly Blocker[]): string {
     .join('; ');
 }
 
+/** `[<0>] sleeper_nap+0x1c/0x40 [sleeper]`: the kernel's own words, and only as far as they are names of functions. */
 function stackOf(directory: string): string[] {
-  const lines = read(join(directory, 'stack'))?.split('\n') ?? [];
-  return lines.slice(0, MOST_FRAMES).map((line) => line.replace(/^\[<.*?>\] /, '').replace(/\+0x.*$/, ''));
+  const lines = textOf(join(directory, 'stack'))?.split('\n') ?? [];
+  return lines
+    .flatMap((line) => /^\[<[0-9a-f]+>\] ([A-Za-z_][\w.]{0,127})(?:\+0x|$)/.exec(line)?.[1] ?? [])
+    .slice(0, MOST_FRAMES);
 }
 
 function list(directory: string): string[] {
@@ -57,13 +63,5 @@ function list(directory: string): string[] {
     return readdirSync(directory);
   } catch {
     return [];
-  }
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
   }
 }

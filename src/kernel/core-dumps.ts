@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { inSnap } from '../snapd/snapctl.ts';
+import { snapFrom } from '../snapd/environment.ts';
 
 /**
  * Keeps tokens out of core files: of this process and of its children, none of the memory is dumped from now on
@@ -8,7 +8,7 @@ import { inSnap } from '../snapd/snapctl.ts';
  */
 export function keepMemoryOutOfCoreFiles(): void {
   // Confinement forbids it there; snap/local/client has done what it allows.
-  if (inSnap) return;
+  if (snapFrom(process.env) !== undefined) return;
   try {
     writeFileSync('/proc/self/coredump_filter', '0');
   } catch {

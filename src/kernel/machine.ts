@@ -3,6 +3,7 @@ import { cpus, machine as hardware, release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
 import { LivepatchError } from '../errors.ts';
 import type { Architecture, Machine } from '../types.ts';
+import { textOf } from './read.ts';
 
 /** `uname -m` to Debian's names. */
 const ARCHITECTURES: Record<string, Architecture> = { x86_64: 'amd64', aarch64: 'arm64', s390x: 's390x' };
@@ -26,14 +27,35 @@ export function readMachine(root: string): Machine {
   };
 }
 
+/** machine-id(5) */
 function machineId(root: string): string {
-  const id = readOptional(root, 'etc/machine-id')?.trim();
-  if (id === undefined || !/^[0-9a-f]{32}$/.test(id)) {
-    throw new LivepatchError('general', '/etc/machine-id does not hold 32 lower-case hex digits', {
-      hint: "Run 'sudo systemd-machine-id-setup'.",
-    });
+  const id = textOf(join(root, 'etc/machine-id'));
+  if (id !== undefined && /^[0-9a-f]{32}$/.test(id) && !/^0+$/.test(id)) return id;
+  const [found, hint] = whatIsWrong(id);
+  throw new LivepatchError('general', `/etc/machine-id ${found}: this machine cannot be told from others`, {
+    hint,
+  });
+}
+
+function whatIsWrong(id: string | undefined): [found: string, hint: string] {
+  switch (id) {
+    case undefined:
+      return ['cannot be read', "Run 'sudo systemd-machine-id-setup' if it is missing."];
+    case '':
+      return ['is empty', "Run 'sudo systemd-machine-id-setup'."];
+    case 'uninitialized':
+      // systemd sets it up at the end of its first start, and leaves it where it cannot write; its own tool leaves the
+      // word as it is.
+      return [
+        'says "uninitialized"',
+        "If the machine is not starting up just now, run 'sudo rm /etc/machine-id' and 'sudo systemd-machine-id-setup'.",
+      ];
+    default:
+      return [
+        'does not hold 32 lower-case hex digits',
+        "Move it away and run 'sudo systemd-machine-id-setup'; the machine has another id from then on.",
+      ];
   }
-  return id;
 }
 
 function architecture(): Architecture {
@@ -44,9 +66,13 @@ function architecture(): Architecture {
   return name;
 }
 
-/** Ubuntu's kernels name themselves in full: `Ubuntu 6.8.0-1047.50-aws 6.8.12`. Others have no such file. */
+/**
+ * Ubuntu's kernels name themselves in full, `Ubuntu 6.8.0-1047.50-aws 6.8.12`; others have no such file. What looks
+ * otherwise is none of them: its name would be sent to a server and be part of names of files.
+ */
 function kernelVersion(root: string): string | undefined {
-  return readOptional(root, 'proc/version_signature')?.split(' ')[1]?.trim();
+  const signature = textOf(join(root, 'proc/version_signature'));
+  return /^Ubuntu (\d[\w.+~-]{1,63}) \d+\.\d+(?:\.\d+)*(?:[-+]\S+)?$/.exec(signature ?? '')?.[1];
 }
 
 /** The kernel keeps the boot's wall-clock time itself, so that it does not wander with rounding. */
@@ -57,12 +83,4 @@ function bootTime(root: string): string {
 
 function read(root: string, path: string): string {
   return readFileSync(join(root, path), 'utf8');
-}
-
-function readOptional(root: string, path: string): string | undefined {
-  try {
-    return read(root, path);
-  } catch {
-    return undefined;
-  }
 }

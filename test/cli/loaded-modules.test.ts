@@ -63,9 +63,8 @@ describe('what a command loads, as built', () => {
       'commands/index.ts',
       'kernel/core-dumps.ts',
       'errors.ts',
-      'limits.ts',
       'main.ts',
-      'snapd/snapctl.ts',
+      'snapd/environment.ts',
     ]);
     // Node's own `tty`, which tells whether there are colours, brings `net` along.
     const heavy = [NETWORK, CRYPTO, PROCESSES];
