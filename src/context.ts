@@ -15,7 +15,14 @@ export function realContext(clientVersion: string): Context {
       const { livepatchServer } = await import('./source/server/client.ts');
       return livepatchServer(config, clientVersion, { tell: reporter.step });
     },
+    async *readInput(name) {
+      if (name === '-') return yield* process.stdin as AsyncIterable<Uint8Array>;
+      const { openInputFile } = await import('./store/input-files.ts');
+      using file = openInputFile(name);
+      yield* file.chunks();
+    },
     now: () => new Date(),
+    monotonic: () => performance.now(),
     sleep: async (milliseconds) => void (await setTimeout(milliseconds)),
     progress: reporter.step,
     debug: (text) => reporter.log('debug', text),

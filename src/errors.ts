@@ -34,6 +34,8 @@ export const EXIT_STATUS = {
   'bad-answer': 76,
   /** EX_NOPERM: must be root. */
   'no-permission': 77,
+  /** Beyond sysexits: a patch that was asked for is held back, by what happened before or what its source says. */
+  held: 79,
   /** EX_CONFIG: the configuration, or a certificate it names, cannot be used. */
   config: 78,
   'trust-anchors': 78,

@@ -111,6 +111,8 @@ export const LIMITS = {
     logRecords: 20_000,
   },
   operations: {
+    /** Steps of the loop in one run: a stack of ten patches after a reboot takes about sixty. */
+    steps: 200,
     /**
      * The timer elapses in each hour at a random minute: who let a turn pass for coming early could wait two hours for
      * the next, and a fleet would crowd towards the end of the hour (1.4 times the mean, says the simulation).

@@ -147,8 +147,8 @@ export interface PendingInsertion {
   attempt: number;
   /** What the kernel said when it found a bug. */
   trace?: string[] | undefined;
-  /** The try that the machine went down with, which this one repeats. Kept when this one comes to nothing else. */
-  earlier?: { bootId: string; at: string; attempt: number } | undefined;
+  /** The try that the machine went down with, which this one repeats; it counts again if this one is abandoned. */
+  earlier?: { bootId: string; at: string; attempt: number; trace?: string[] | undefined } | undefined;
 }
 
 /** What a source says of this machine's kernel. */

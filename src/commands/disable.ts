@@ -14,13 +14,12 @@ export class Disable extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Disable);
     const { disable } = await import('../operations/disable.ts');
-    const { machineToken, serverNotTold, stillPatched } = await disable(this.rootContext(), flags);
+    const disabled = await disable(this.rootContext(), flags);
+    const { machineToken, serverNotTold, stillLoaded, stillPatched, wasEnabled } = disabled;
     if (serverNotTold !== undefined) warn(`the server could not be told: ${serverNotTold}`);
-    if (stillPatched !== undefined) warn(`patch ${stillPatched} stays in the kernel until the next boot`);
-    this.print(
-      machineToken === undefined
-        ? 'Machine is not enabled; there was nothing to disable.'
-        : `Successfully disabled device. Removed machine-token: ${machineToken}`,
-    );
+    for (const version of stillPatched) warn(`patch ${version} stays in the kernel until the next boot`);
+    for (const module of stillLoaded) warn(`${module} is out of use, and stays loaded until the next boot`);
+    if (!wasEnabled) return this.print('Machine is not enabled; there was nothing to disable.');
+    this.print(`Successfully disabled device. Removed machine-token: ${machineToken ?? '(unreadable)'}`);
   }
 }

@@ -17,7 +17,9 @@ export class Enable extends LivepatchCommand {
     },
   ];
   static override args = {
-    token: Args.string({ required: true, description: "the token, or '-' to read it from standard input" }),
+    token: Args.string({
+      description: "the token, or '-' to read it from standard input; a catalogue needs none",
+    }),
   };
   static override flags = {
     'show-secrets': Flags.boolean({ summary: 'print the machine token unmasked' }),
@@ -26,7 +28,8 @@ export class Enable extends LivepatchCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Enable);
     const context = this.rootContext();
-    const token = authToken(args.token === '-' ? await readTokenFromStdin() : args.token);
+    const text = args.token === '-' ? await readTokenFromStdin() : args.token;
+    const token = text === undefined ? undefined : authToken(text);
     const { enable } = await import('../operations/enable.ts');
     const { machineToken, first } = await enable(context, token);
     this.print(

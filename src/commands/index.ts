@@ -2,6 +2,7 @@ import type { CommandClass } from './direct.ts';
 
 /** Every command, by the word a person types, and how to load it: a verb loads no other's code. */
 export const COMMANDS: Record<string, () => Promise<CommandClass>> = {
+  apply: async () => (await import('./apply.ts')).Apply,
   config: async () => (await import('./config.ts')).Config,
   disable: async () => (await import('./disable.ts')).Disable,
   doctor: async () => (await import('./doctor.ts')).Doctor,

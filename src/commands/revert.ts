@@ -1,14 +1,28 @@
+import * as Flags from '@oclif/core/flags';
+import { warn } from '../context.ts';
 import { LivepatchCommand } from './base.ts';
 
 export class Revert extends LivepatchCommand {
   static override summary = 'Take the live patch out of the running kernel, without a reboot';
   static override description =
-    'The machine stays enabled. The version that was taken out is not applied again; a newer one is, and so is this one after refresh --retry-blocked.';
-  static override examples = ['sudo <%= config.bin %> revert'];
+    'The machine stays enabled. What was taken out is not applied again; a newer patch is, and so is this one after refresh --retry-blocked.';
+  static override examples = [
+    'sudo <%= config.bin %> revert',
+    {
+      description: 'also take out live patches that this client knows nothing of',
+      command: 'sudo <%= config.bin %> revert --all',
+    },
+  ];
+  static override flags = {
+    all: Flags.boolean({ summary: 'take out every live patch, whoever put it into the kernel' }),
+  };
 
   async run(): Promise<void> {
-    await this.parse(Revert);
+    const { flags } = await this.parse(Revert);
     const { revert } = await import('../operations/revert.ts');
-    this.print(`reverted: patch ${await revert(this.rootContext())}`);
+    const { patches, stillLoaded } = await revert(this.rootContext(), flags);
+    for (const module of stillLoaded) warn(`${module} is out of use, and stays loaded until the next boot`);
+    const versions = patches.map(({ version }) => `patch ${version}`);
+    this.print(`reverted: ${versions.length > 0 ? versions.join(', ') : 'live patches that were not ours'}`);
   }
 }

@@ -44,7 +44,7 @@ export async function doctor(context: Context): Promise<Finding[]> {
     context,
     host: await context.kernel.host(),
     security: context.kernel.security(),
-    livePatches: context.kernel.livePatches(),
+    livePatches: context.kernel.look([]).livePatches,
     config,
     state: attempt(() => context.store.state.read()),
     server: config instanceof LivepatchError ? 'not asked' : await askServer(context, config),
@@ -68,7 +68,7 @@ async function verdictOf(look: Check, diagnosed: DiagnosticContext): Promise<Ver
 async function askServer(context: Context, config: Config): Promise<DiagnosticContext['server']> {
   context.progress(`asking ${config.remoteServer.origin}`);
   try {
-    await (await context.connect(config)).support(context.kernel.machine());
+    await (await context.connect(config)).registry?.support(context.kernel.machine());
     return 'answered';
   } catch (error) {
     return asFailure(error);

@@ -1,28 +1,17 @@
-import { LivepatchError } from '../errors.ts';
-import { liftAll, takeOut } from './apply.ts';
+import type { Result } from '../policy/loop.ts';
 import type { Context } from './context.ts';
-import { forgetSettled } from './pings.ts';
-import { look } from './reach.ts';
-import { startRun } from './start-run.ts';
+import { run } from './loop.ts';
 
 /**
- * Takes the live patch out of the running kernel, without a reboot. It does not come back by itself: only a newer
- * version, or `refresh --retry-blocked`, is applied again.
- * @returns its version.
+ * Takes every live patch of ours out of the running kernel, without a reboot. They do not come back by themselves: only
+ * a newer version, or `refresh --retry-blocked`, is applied again.
+ * @param options.all also what nothing remembered says is ours.
  * @throws LivepatchError `general` when the kernel holds no patch of ours; `transition`, `kernel-refused` when it does
- * not let go of it, saying why.
+ * not let go of one, saying why.
  */
-export async function revert(context: Context): Promise<string> {
-  using run = await startRun(context, 'revert');
-  const state = run.store.state.read();
-  const { patch } = state;
-  if (patch === undefined || ['absent', 'another-vendors'].includes(look(run, patch.module))) {
-    throw new LivepatchError('general', 'there is no live patch of ours in the kernel');
-  }
-  await takeOut(run, patch.module);
-  liftAll(run);
-  run.store.state.write({ ...state, reverted: patch.version });
-  forgetSettled(run, patch.version);
-  run.store.events.add({ what: 'reverted', version: patch.version });
-  return patch.version;
+export async function revert(
+  context: Context,
+  { all = false } = {},
+): Promise<Extract<Result, { kind: 'reverted' }>> {
+  return (await run(context, 'revert', { kind: 'revert', all })) as Extract<Result, { kind: 'reverted' }>;
 }

@@ -1,9 +1,9 @@
 import { messageOf } from '../errors.ts';
+import { notEnabled } from '../policy/refusals.ts';
 import { type StatusDocument, statusDocument } from '../report/document.ts';
 import { EMPTY_STATE } from '../store/state.ts';
 import type { State } from '../types.ts';
 import type { ReadOnlyContext } from './context.ts';
-import { notEnabled } from './not-enabled.ts';
 
 /**
  * What is known of this machine, without asking anybody. Works for those who are not root; never waits.

@@ -1,12 +1,12 @@
 import { during, LivepatchError, messageOf } from '../errors.ts';
 import type { Examination } from '../patch/examine.ts';
 import type { Trust } from '../patch/trust.ts';
-import { takenBack } from '../policy/choose.ts';
+import { isWithdrawn } from '../policy/choose.ts';
 import type { Verification } from '../report/verification.ts';
 import { openInputFile, readCertificateFiles } from '../store/input-files.ts';
-import type { Blocklist, TrustAnchor } from '../types.ts';
+import type { Advice, TrustAnchor } from '../types.ts';
 import type { Context } from './context.ts';
-import { revokedBy, trustAnchors } from './open-payload.ts';
+import { revokedBy, trustAnchors } from './trust.ts';
 
 export interface VerifyOptions {
   /** File or directory of certificates; undefined for the pinned ones. */
@@ -26,39 +26,39 @@ export async function* verify(
   { keys, allowSha256 }: VerifyOptions,
 ): AsyncGenerator<Verification> {
   const anchors = keys === undefined ? await pinnedAnchors(context) : await givenAnchors(keys);
-  const { blocklist, kernel } = lastBlocklist(context);
-  const trust: Trust = { anchors, allowSha256, revoked: revokedBy(blocklist) };
+  const advice = lastAdvice(context);
+  const trust: Trust = {
+    anchors,
+    allowSha256,
+    revoked: revokedBy({ withdrawn: [], revokedKeys: [], ...advice }),
+  };
   for (const file of files) {
     const examination = await examineFile(file, trust);
-    const refusal = examination.refusal ?? objection(examination, blocklist, kernel);
+    const refusal = examination.refusal ?? objection(examination, advice);
     yield verificationOf(file, { ...examination, ...(refusal && { refusal }) }, context.now());
   }
 }
 
-/** The blocklist that the server last told this machine, and the kernel that its versions are about. */
-function lastBlocklist({ store, warn }: Context): {
-  blocklist?: Blocklist | undefined;
-  kernel?: string | undefined;
-} {
+/** What the source last told this machine of withdrawn patches and revoked keys. */
+function lastAdvice({ store, warn }: Context): Pick<Advice, 'revokedKeys' | 'withdrawn'> | undefined {
   try {
-    const { advice, lastGoodCheck } = store.state.read();
-    if (advice !== undefined) return { blocklist: advice.blocklist, kernel: lastGoodCheck?.kernel };
-    warn("the server's blocklist was not consulted: it never told this machine any");
+    const { advice } = store.state.read();
+    if (advice === undefined)
+      warn('withdrawn patches were not considered: no server ever told this machine any');
+    return advice;
   } catch (error) {
-    warn(`the server's blocklist was not consulted: ${messageOf(error)}`);
+    warn(`withdrawn patches were not considered: ${messageOf(error)}`);
+    return undefined;
   }
-  return {};
 }
 
-/** A version is taken back for one kernel; of others the list says nothing. */
+/** Withdrawal goes by the digest of the module, whatever kernel it is for. */
 function objection(
   { metadata }: Examination,
-  blocklist: Blocklist | undefined,
-  kernel: string | undefined,
+  advice: Parameters<typeof isWithdrawn>[1]['advice'],
 ): LivepatchError | undefined {
-  if (metadata === undefined || metadata.kernel !== kernel) return undefined;
-  const message = takenBack(metadata.version, blocklist);
-  return message === undefined ? undefined : new LivepatchError('signature', message);
+  if (metadata === undefined || !isWithdrawn(metadata, { advice })) return undefined;
+  return new LivepatchError('signature', `patch ${metadata.version} was withdrawn`);
 }
 
 /** Anybody may verify, but only root can read the configuration. */

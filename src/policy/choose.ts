@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LIMITS } from '../limits.ts';
-import type { Candidate, Config, Hold, HoldReason, Patch, PendingInsertion, State } from '../types.ts';
+import type { Advice, Candidate, Config, Hold, HoldReason, Patch, PendingInsertion } from '../types.ts';
 import { isUnsettled, ruleOn } from './crash-guard.ts';
 import { holdings } from './identity.ts';
 import type { Goal, Situation } from './loop.ts';
@@ -53,11 +53,7 @@ export function candidatesOf({ machine, state: { advice } }: Situation): readonl
 }
 
 /** Why a patch must not go into the kernel now. @param ours it was in this kernel before. */
-export function objectionTo(
-  patch: Eligible,
-  situation: Situation,
-  { ours = false } = {},
-): Hold | undefined {
+export function objectionTo(patch: Eligible, situation: Situation, { ours = false } = {}): Hold | undefined {
   for (const rule of ours ? RULES_FOR_OURS : RULES) {
     const objection = rule(patch, situation);
     if (objection !== undefined) return hold(patch, ...objection);
@@ -77,7 +73,11 @@ export function hold({ fixes, releasedAt, version }: Eligible, why: HoldReason, 
  */
 export function objectionToGiven(patch: Patch, situation: Situation): Hold | undefined {
   const floor = floorOf(situation);
-  if (floor !== undefined && floor.digest !== patch.digest && compareVersions(patch.version, floor.version) <= 0)
+  if (
+    floor !== undefined &&
+    floor.digest !== patch.digest &&
+    compareVersions(patch.version, floor.version) <= 0
+  )
     return rolledBack(patch, floor);
   for (const rule of [withdrawn, crashed]) {
     const objection = rule(patch, situation);
@@ -87,14 +87,20 @@ export function objectionToGiven(patch: Patch, situation: Situation): Hold | und
 }
 
 /** Whether the kernel holds this very patch, enabled or on its way. */
-export function isInKernel({ digest }: { digest: string }, { kernel, machine, pending, state }: Situation): boolean {
+export function isInKernel(
+  { digest }: { digest: string },
+  { kernel, machine, pending, state }: Situation,
+): boolean {
   return holdings(kernel, { state, pending, bootId: machine.bootId }).some(
     ({ live, patch }) => patch?.digest === digest && live?.enabled,
   );
 }
 
 /** Whether its source has withdrawn a patch. Withdrawal goes by the digest: a label could be anybody's. */
-export function isWithdrawn(patch: { digest: string }, { advice }: Pick<State, 'advice'>): boolean {
+export function isWithdrawn(
+  patch: { digest: string },
+  { advice }: { advice?: Pick<Advice, 'withdrawn'> | undefined },
+): boolean {
   return advice?.withdrawn.some(({ digest }) => digest === patch.digest) ?? false;
 }
 
@@ -136,7 +142,8 @@ function tooYoung({ releasedAt, version }: Eligible, { config, now }: Situation)
 
 /** A phase lets so many per cent of machines in; which ones, differs from patch to patch. */
 function notItsTurn({ phase, version }: Eligible, { goal, machine }: Situation): ReturnType<Rule> {
-  if (phase === undefined || asksFor(goal, 'skipPhase') || turnOf(machine.id, version) < phase) return undefined;
+  if (phase === undefined || asksFor(goal, 'skipPhase') || turnOf(machine.id, version) < phase)
+    return undefined;
   return [
     'phase',
     `patch ${version} is being released in phases and has reached ${phase} % of machines, not yet this one`,
@@ -189,7 +196,9 @@ function pendingOf(
   { machine, pending }: Situation,
 ): PendingInsertion | undefined {
   return pending.find(({ patch }) =>
-    patch.digest === '' ? patch.version === version : patch.digest === digest && patch.kernel === machine.kernel,
+    patch.digest === ''
+      ? patch.version === version
+      : patch.digest === digest && patch.kernel === machine.kernel,
   );
 }
 

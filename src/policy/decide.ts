@@ -14,8 +14,16 @@ import {
 import { isUnsettled } from './crash-guard.ts';
 import { type Holding, holdings } from './identity.ts';
 import { LIFE_CYCLE, standingOf } from './life-cycle.ts';
-import { type Action, keyOf, type KeptWhy, type Removal, type Result, type Situation } from './loop.ts';
-import { alreadyEnabled, foreignPatches, heldBack, modeForbids, notEnabled, nothingToRevert, unsupported } from './refusals.ts';
+import { type Action, type KeptWhy, keyOf, type Removal, type Result, type Situation } from './loop.ts';
+import {
+  alreadyEnabled,
+  foreignPatches,
+  heldBack,
+  modeForbids,
+  notEnabled,
+  nothingToRevert,
+  unsupported,
+} from './refusals.ts';
 import { isCheckDue } from './schedule.ts';
 
 /**
@@ -39,7 +47,8 @@ function giveUp(s: Situation): Action {
 
 /** A machine that was registered stays enabled, whatever its first refresh meets; the next one tries again. */
 function enabledAnyway(action: Action, { enabled, goal }: Situation): Action {
-  if (goal.kind !== 'enable' || !enabled || action.do !== 'fail' || action.error.code === 'already-enabled') return action;
+  if (goal.kind !== 'enable' || !enabled || action.do !== 'fail' || action.error.code === 'already-enabled')
+    return action;
   return { do: 'done', result: { kind: 'enabled', first: action.error }, held: action.held };
 }
 
@@ -75,7 +84,7 @@ function gate(s: Situation): Action | undefined {
   const { config, goal, mode } = s;
   if (goal.kind === 'apply') return mode.apply ? brokenConfig(config) : fail(heldBack(mode));
   if (goal.kind === 'enable') {
-    if (s.enabled && s.run.support === undefined) return fail(alreadyEnabled());
+    if (s.enabled && !s.run.registered) return fail(alreadyEnabled());
     if (!mode.contact) return fail(heldBack(mode));
     return brokenConfig(config);
   }
@@ -205,6 +214,8 @@ function remove({ live, module }: Holding, why: Removal, s: Situation): Action |
 
 function registration(s: Situation): Action | undefined {
   if (s.enabled) return undefined;
+  // A catalogue knows nothing of machines; its first check tells whether the kernel is covered.
+  if (s.source === 'catalogue' && s.kernel.livePatches !== undefined) return { do: 'register' };
   if (s.run.support === undefined) {
     if (s.kernel.livePatches === undefined) return fail(unsupported(s.machine, 'kernel'));
     return { do: 'ask-support' };
@@ -317,12 +328,15 @@ function given(s: Situation): Action {
 
 /** Everything of ours leaves the kernel: the one in transition first (EBUSY), then the newest. */
 function removal(s: Situation): Action | undefined {
-  const ours = held(s).filter(({ live, patch }) =>
-    patch !== undefined || (s.goal.kind === 'revert' && s.goal.all && live !== undefined),
+  const all = s.goal.kind === 'revert' && s.goal.all;
+  const ours = held(s).filter(
+    ({ live, module, patch }) =>
+      patch !== undefined || (all && live !== undefined) || s.run.taken.includes(module.name),
   );
   const age = ({ patch }: Holding) => s.state.applied.findIndex(({ digest }) => digest === patch?.digest);
   const order = (one: Holding, other: Holding) =>
-    Number(other.live?.inTransition ?? false) - Number(one.live?.inTransition ?? false) || age(other) - age(one);
+    Number(other.live?.inTransition ?? false) - Number(one.live?.inTransition ?? false) ||
+    age(other) - age(one);
   for (const holding of ours.toSorted(order)) {
     const action = remove(holding, 'reverted', s);
     if (action !== undefined) return action;
@@ -337,10 +351,14 @@ function reverted(s: Situation): Action {
   const [failure] = s.run.failures;
   if (failure !== undefined) return fail(failure.error, s.state.held);
   const { removed, stuck } = s.run;
-  if (removed.length === 0 && stuck.length === 0) {
+  if (s.run.taken.length === 0 && stuck.length === 0) {
     return fail(nothingToRevert(strangers(s)), s.state.held);
   }
-  return { do: 'done', result: { kind: 'reverted', patches: [...removed], stillLoaded: [...stuck] }, held: [] };
+  return {
+    do: 'done',
+    result: { kind: 'reverted', patches: [...removed], stillLoaded: [...stuck] },
+    held: [],
+  };
 }
 
 /** Nothing that is broken may keep a machine from being disabled; only a kernel that does not let go does. */
@@ -371,7 +389,8 @@ function conclude(s: Situation, reason?: Hold): Action {
 function putBack(s: Situation): Action | undefined {
   const { displaced } = s.state;
   if (displaced === undefined || s.run.failures.length === 0 || !s.mode.apply) return undefined;
-  if (s.pending.some((one) => isUnsettled(one, s.machine) && one.patch.digest !== displaced.digest)) return undefined;
+  if (s.pending.some((one) => isUnsettled(one, s.machine) && one.patch.digest !== displaced.digest))
+    return undefined;
   const isLost = s.run.failed.includes(displaced.digest) || !s.payloads.includes(displaced.sha256);
   if (isLost || objectionTo(displaced, s, { ours: true }) !== undefined) return undefined;
   const action = obtain(displaced, s);
@@ -395,14 +414,22 @@ function end(s: Situation, reason?: Hold): Action {
 /** At boot the network may not be up yet: what is on disk was applied, and the next refresh checks. */
 function isExcused(action: string, { goal, run }: Situation): boolean {
   const atBoot = goal.kind === 'refresh' && goal.occasion === 'boot';
-  return atBoot && action === 'check-in' && run.failures.every((one) => one.action !== action || one.error.code === 'network');
+  return (
+    atBoot &&
+    action === 'check-in' &&
+    run.failures.every((one) => one.action !== action || one.error.code === 'network')
+  );
 }
 
 function applied({ run }: Situation, all: Hold[]): Extract<Result, { kind: 'applied' }> {
   return { kind: 'applied', patches: [...run.applied], held: all };
 }
 
-function nothingDone(s: Situation, all: Hold[], reason: Hold | undefined): Extract<Result, { kind: 'held' | 'kept' }> {
+function nothingDone(
+  s: Situation,
+  all: Hold[],
+  reason: Hold | undefined,
+): Extract<Result, { kind: 'held' | 'kept' }> {
   const ours = remembered(s).filter((patch) => isInKernel(patch, s));
   if (s.state.applied.some(({ bug, digest }) => bug && isInKernel({ digest }, s))) {
     return { kind: 'kept', why: 'bug-in-use', held: all };
@@ -425,9 +452,7 @@ function holdsOf(s: Situation): Hold[] {
   const reverted = s.state.reverted
     .filter(({ kernel }) => kernel === s.machine.kernel)
     .flatMap((patch) => (isInKernel(patch, s) ? [] : (objectionTo(patch, s, { ours: true }) ?? [])));
-  const rest = [...ours, ...reverted].filter(
-    (one) => !named.some(({ version }) => version === one.version),
-  );
+  const rest = [...ours, ...reverted].filter((one) => !named.some(({ version }) => version === one.version));
   return [...named, ...rest];
 }
 

@@ -46,6 +46,7 @@ export interface RefreshOptions {
 export interface Run {
   check: 'not-yet' | 'done' | 'failed';
   support: Support | undefined;
+  registered: boolean;
   /** Files that were proven in this run. */
   proven: readonly Patch[];
   /** Of the patch files that were named on the command line, those that were taken in, proven. */
@@ -60,6 +61,8 @@ export interface Run {
   applied: readonly AppliedPatch[];
   /** Taken out of use by this run, because that was asked for. */
   removed: readonly Patch[];
+  /** Modules that were taken out of use because that was asked for, ours or not. */
+  taken: readonly string[];
   /** Modules that are out of use and could not be unloaded. */
   stuck: readonly string[];
   cvesDone: boolean;
@@ -85,6 +88,7 @@ export interface Situation {
   mode: Mode;
   /** Or why it cannot be read. */
   config: Config | LivepatchError;
+  source: 'server' | 'catalogue';
   /** Advice comes over TLS or under a signature, so that it is the source's. */
   sourceTrusted: boolean;
   enabled: boolean;
@@ -157,6 +161,8 @@ export type Event =
       expected: { version: string; digest: string } | undefined;
       error: LivepatchError;
     }
+  /** A file on disk no longer hashes to its name, and was removed. */
+  | { kind: 'damaged'; sha256: string; expected: { version: string; digest: string } | undefined }
   | { kind: 'adopted'; patch: Patch }
   | { kind: 'insertion-begun'; pending: PendingInsertion }
   | { kind: 'inserted'; patch: Patch }
@@ -172,11 +178,17 @@ export type Event =
   | { kind: 'unloaded'; module: string; why: Removal }
   | { kind: 'unload-failed'; module: string; why: Removal; error: LivepatchError }
   | { kind: 'cves-done' }
-  | { kind: 'erased' }
+  | { kind: 'erased'; wasEnabled: boolean }
   | { kind: 'unregistered' }
   | { kind: 'server-not-told'; reason: string }
   /** An action came to nothing. */
-  | { kind: 'failed'; action: string; patch: { version: string; digest: string } | undefined; error: LivepatchError; denied: boolean }
+  | {
+      kind: 'failed';
+      action: string;
+      patch: { version: string; digest: string } | undefined;
+      error: LivepatchError;
+      denied?: boolean;
+    }
   /** The run is over. */
   | { kind: 'concluded'; held: Hold[]; failure: { patch: Patch; error: LivepatchError } | undefined };
 

@@ -1,3 +1,4 @@
+import { LivepatchError } from '../errors.ts';
 import type { AppliedPatch, Machine, Patch, PendingInsertion, State } from '../types.ts';
 import { isUnsettled } from './crash-guard.ts';
 import type { Event, Failure, Run } from './loop.ts';
@@ -19,6 +20,7 @@ export interface Occurrence {
 export const NEW_RUN: Run = {
   check: 'not-yet',
   support: undefined,
+  registered: false,
   proven: [],
   given: [],
   unusable: [],
@@ -27,6 +29,7 @@ export const NEW_RUN: Run = {
   failures: [],
   applied: [],
   removed: [],
+  taken: [],
   stuck: [],
   cvesDone: false,
   erased: false,
@@ -45,7 +48,11 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     case 'registered': {
       // Answers that were given to another registration say nothing about this one; what is in the kernel still does.
       const { applied, displaced, replaced, reverted } = state;
-      return { ...memory, state: { warnings: [], held: [], applied, displaced, replaced, reverted } };
+      return {
+        ...memory,
+        state: { warnings: [], held: [], applied, displaced, replaced, reverted },
+        run: { ...run, registered: true },
+      };
     }
 
     case 'checked-in': {
@@ -85,9 +92,27 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
       return expected === undefined ? known : failed(known, `prove ${sha256}`, expected, error, at);
     }
 
+    case 'damaged': {
+      const { expected, sha256 } = event;
+      const known = { ...memory, run: { ...run, unusable: [...run.unusable, sha256] } };
+      if (expected === undefined) return known;
+      const error = new LivepatchError(
+        'digest',
+        `the file of patch ${expected.version} on disk was damaged`,
+        {
+          hint: 'It was removed; the next check fetches it again. A file that was applied by hand has to be given again.',
+        },
+      );
+      // It may be fetched anew in this very run.
+      return failed(known, 'read', { ...expected, digest: '' }, error, at);
+    }
+
     case 'adopted': {
       const applied = { ...event.patch, bootId: machine.bootId, appliedAt: at };
-      return { ...memory, state: { ...state, applied: [...othersThan(event.patch, state.applied, machine), applied] } };
+      return {
+        ...memory,
+        state: { ...state, applied: [...othersThan(event.patch, state.applied, machine), applied] },
+      };
     }
 
     case 'insertion-begun':
@@ -114,7 +139,12 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
       const { error, patch, trace } = event;
       const marked = pending.map((one) => (one.patch.digest === patch.digest ? { ...one, trace } : one));
       const applied = state.applied.map((one) => (one.digest === patch.digest ? { ...one, bug: true } : one));
-      const known = { ...memory, pending: marked, state: { ...state, applied }, run: { ...run, applied: [] } };
+      const known = {
+        ...memory,
+        pending: marked,
+        state: { ...state, applied },
+        run: { ...run, applied: [] },
+      };
       return failed(known, `watch patch ${patch.version}`, patch, error, at);
     }
 
@@ -126,7 +156,9 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     }
 
     case 'disabled':
-      return event.why === 'reverted' || event.why === 'withdrawn' ? takenOut(memory, event, machine) : memory;
+      return event.why === 'reverted' || event.why === 'withdrawn'
+        ? takenOut(memory, event, machine)
+        : memory;
 
     case 'unloaded':
       return unloaded(memory, event);
@@ -140,7 +172,11 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     case 'erased': {
       // What is in the kernel stays known until the next boot; its file is gone, so it does not come back.
       const { applied, replaced } = state;
-      return { ...memory, state: { warnings: [], held: [], reverted: [], applied, replaced }, run: { ...run, erased: true } };
+      return {
+        ...memory,
+        state: { warnings: [], held: [], reverted: [], applied, replaced },
+        run: { ...run, erased: true },
+      };
     }
 
     case 'unregistered':
@@ -155,7 +191,9 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     case 'concluded': {
       const { failure, held } = event;
       const concluded = { ...memory, state: { ...state, held } };
-      return failure === undefined ? concluded : failed(concluded, 'insert', failure.patch, failure.error, at);
+      return failure === undefined
+        ? concluded
+        : failed(concluded, 'insert', failure.patch, failure.error, at);
     }
   }
 }
@@ -193,20 +231,24 @@ function transitionFinished(
   const here = { bootId: machine.bootId, appliedAt: now.toISOString(), transitionSeconds: seconds };
   const applied: AppliedPatch = { ...patch, ...here };
   const others = othersThan(patch, state.applied, machine);
-  const stays = (one: AppliedPatch) => (one.bootId === machine.bootId ? live.includes(one.module) : !patch.cumulative);
+  const stays = (one: AppliedPatch) =>
+    one.bootId === machine.bootId ? live.includes(one.module) : !patch.cumulative;
   const isReplaced = (one: AppliedPatch) => one.bootId === machine.bootId && !live.includes(one.module);
   // What failed before is mended by this patch or a newer one.
   const failures = run.failures.filter(
     ({ version }) => version === undefined || compareVersions(version, patch.version) > 0,
   );
   const isMended = state.failure === undefined || compareVersions(state.failure.version, patch.version) <= 0;
-  const isBack = state.displaced !== undefined && state.displaced.digest !== patch.digest && failures.length > 0;
+  const isBack =
+    state.displaced !== undefined && state.displaced.digest !== patch.digest && failures.length > 0;
   return {
     pending,
     run: { ...run, applied: [...run.applied, applied], failures },
     state: {
       ...state,
-      applied: [...others.filter(stays), applied],
+      applied: inPlace(applied, state.applied).filter(
+        (one) => one === applied || (others.includes(one) && stays(one)),
+      ),
       replaced: [...state.replaced, ...others.filter(isReplaced)],
       displaced: isBack ? state.displaced : undefined,
       reverted: patch.cumulative ? [] : state.reverted.filter(({ digest }) => digest !== patch.digest),
@@ -226,12 +268,13 @@ function takenOut(
   const begun = pending.find((one) => one.patch.module === module && isUnsettled(one, machine))?.patch;
   const applied = state.applied.find(isIt);
   const gone: Patch | undefined = applied ?? begun;
-  if (gone === undefined) return { ...memory, run: { ...run, removed: run.removed } };
+  const taken = [...run.taken, module];
+  if (gone === undefined) return { ...memory, run: { ...run, taken } };
   const here = applied ?? { ...gone, bootId: machine.bootId, appliedAt: '' };
   const earlier = run.removed.length === 0 ? [] : state.reverted;
   return {
     pending,
-    run: { ...run, removed: [...run.removed, gone] },
+    run: { ...run, taken, removed: [...run.removed, gone] },
     state: {
       ...state,
       applied: state.applied.filter((one) => !isIt(one)),
@@ -242,11 +285,25 @@ function takenOut(
   };
 }
 
-function plain({ byHand, cumulative, digest, fixes, kernel, module, releasedAt, sha256, version, buildId }: Patch): Patch {
+function plain({
+  byHand,
+  cumulative,
+  digest,
+  fixes,
+  kernel,
+  module,
+  releasedAt,
+  sha256,
+  version,
+  buildId,
+}: Patch): Patch {
   return { kernel, version, digest, module, buildId, cumulative, releasedAt, fixes, sha256, byHand };
 }
 
-function unloaded({ pending, run, state }: Memory, { module, why }: Extract<Event, { kind: 'unloaded' }>): Memory {
+function unloaded(
+  { pending, run, state }: Memory,
+  { module, why }: Extract<Event, { kind: 'unloaded' }>,
+): Memory {
   const keep = (list: readonly AppliedPatch[]) => list.filter((one) => one.module !== module);
   const displaced = why === 'in-the-way' ? state.applied.find((one) => one.module === module) : undefined;
   return {
@@ -261,11 +318,19 @@ function unloaded({ pending, run, state }: Memory, { module, why }: Extract<Even
   };
 }
 
+/** A patch that comes back after a reboot keeps its place in the stack. */
+function inPlace(patch: AppliedPatch, applied: readonly AppliedPatch[]): AppliedPatch[] {
+  const isThere = applied.some(({ digest }) => digest === patch.digest);
+  return isThere ? applied.map((one) => (one.digest === patch.digest ? patch : one)) : [...applied, patch];
+}
+
 /** The applied patches of this kernel without one; those of another kernel are gone with it. */
 function othersThan(patch: Patch, applied: readonly AppliedPatch[], { kernel }: Machine): AppliedPatch[] {
   return applied.filter((one) => one.kernel === kernel && one.digest !== patch.digest);
 }
 
 function without(gone: PendingInsertion, pending: readonly PendingInsertion[]): PendingInsertion[] {
-  return pending.filter(({ patch }) => patch.module !== gone.patch.module || patch.version !== gone.patch.version);
+  return pending.filter(
+    ({ patch }) => patch.module !== gone.patch.module || patch.version !== gone.patch.version,
+  );
 }

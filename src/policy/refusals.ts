@@ -53,7 +53,8 @@ export function foreignPatches(foreign: readonly Holding[]): LivepatchError {
 }
 
 export function nothingToRevert(foreign: readonly Holding[]): LivepatchError {
-  if (foreign.length === 0) return new LivepatchError('general', 'there is no live patch of ours in the kernel');
+  if (foreign.length === 0)
+    return new LivepatchError('general', 'there is no live patch of ours in the kernel');
   return new LivepatchError(
     'general',
     `there is no live patch of ours in the kernel; not ours: ${namesOf(foreign)}`,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import {
   closeSync,
   createReadStream,
@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno, LivepatchError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import {
   discard,
   ensureDirectory,
@@ -35,6 +36,12 @@ export interface Payloads {
    * @throws whatever `bytes` throws, LivepatchError `storage`; nothing is then left behind.
    */
   receive(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * Takes a file in whose digest is not known yet; it must be no larger than a patch file may be.
+   * @returns its SHA-256, which is its name now.
+   * @throws whatever `bytes` throws, LivepatchError `storage`; nothing is then left behind.
+   */
+  takeIn(bytes: AsyncIterable<Uint8Array>): Promise<string>;
   /** Whether the file is here and still hashes to its name; one that does not is removed. @throws LivepatchError `storage` */
   isIntact(sha256: string): boolean;
   exists(sha256: string): boolean;
@@ -43,8 +50,8 @@ export interface Payloads {
   /** Opened when the first byte is asked for, for an open file that nobody comes to read would be in the way. */
   read(sha256: string): AsyncIterable<Uint8Array>;
   remove(sha256: string): void;
-  /** Removes all but this one, or all. */
-  keepOnly(sha256: string | undefined): void;
+  /** Removes all but these. @throws LivepatchError `storage` */
+  keepOnly(kept: ReadonlySet<string>): void;
   /** A nameless file of verified bytes for the kernel to read; see private-file.ts. */
   forKernel(module: Uint8Array): PrivateFile;
 }
@@ -56,6 +63,20 @@ const HASHED_PIECE = 256 * 1024;
 export function payloads(directory: string): Payloads {
   const pathOf = (sha256: string) => join(directory, sha256);
   return {
+    async takeIn(bytes) {
+      const name = `given-${crypto.randomUUID()}`;
+      const hash = createHash('sha256');
+      await this.receive(name, hashed(bytes, hash));
+      const sha256 = hash.digest('hex');
+      try {
+        renameSync(pathOf(name), pathOf(sha256));
+        syncDirectory(directory);
+        return sha256;
+      } catch (error) {
+        discard(pathOf(name));
+        throw storageError('write', pathOf(sha256), error);
+      }
+    },
     async receive(sha256, bytes) {
       ensureDirectory(directory, 0o700);
       const partial = `${pathOf(sha256)}.partial`;
@@ -95,10 +116,10 @@ export function payloads(directory: string): Payloads {
         throw storageError('read', pathOf(sha256), error);
       }
     },
-    keepOnly(sha256) {
+    keepOnly(kept) {
       ensureDirectory(directory, 0o700);
       try {
-        for (const name of filesIn(directory)) if (name !== sha256) rmSync(join(directory, name));
+        for (const name of filesIn(directory)) if (!kept.has(name)) rmSync(join(directory, name));
       } catch (error) {
         throw storageError('clear', directory, error);
       }
@@ -108,6 +129,18 @@ export function payloads(directory: string): Payloads {
       return privateFile(directory, module);
     },
   };
+}
+
+/** The same bytes, hashed as they pass, and no more of them than a patch file may have. */
+async function* hashed(bytes: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const chunk of bytes) {
+    size += chunk.length;
+    if (size > LIMITS.patch.archiveBytes)
+      throw new LivepatchError('archive', 'the patch file was refused: it is too large');
+    hash.update(chunk);
+    yield chunk;
+  }
 }
 
 /** Into one buffer, again and again: to make one for each piece takes longer than the digest. */

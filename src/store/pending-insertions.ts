@@ -7,14 +7,8 @@ import type { PendingInsertion } from '../types.ts';
 import { ensureDirectory, isMissing, readIfThere, remove, storageError, writeAtomic } from './files.ts';
 
 const attempt = v.pipe(v.number(), v.integer(), v.minValue(1));
-const PendingSchema = v.object({
-  patch: PatchSchema,
-  bootId: text(64),
-  at: Time,
-  attempt,
-  trace: v.optional(v.array(v.string())),
-  earlier: v.optional(v.object({ bootId: text(64), at: Time, attempt })),
-});
+const Try = v.object({ bootId: text(64), at: Time, attempt, trace: v.optional(v.array(v.string())) });
+const PendingSchema = v.object({ patch: PatchSchema, ...Try.entries, earlier: v.optional(Try) });
 
 /**
  * The insertions that have not settled, `locks/<module>_<version>`. Other programs look for these files, and an

@@ -3,6 +3,13 @@ import { LivepatchError } from '../errors.ts';
 import { Secret } from '../secret.ts';
 import { isMissing, readIfThere, remove, storageError, writeAtomic } from './files.ts';
 
+/** In the place of a token, where an administrator gave a catalogue none: the machine is enabled, and nothing is sent. */
+export const NO_TOKEN = '0'.repeat(32);
+
+/** What a server gives. What an administrator gives a catalogue is of any form, and is marked as such. */
+const MACHINE_TOKEN = /^[0-9a-f]{32}$/;
+const CATALOGUE_TOKEN = /^catalogue ([\x21-\x7e]{8,1024})$/;
+
 /** The machine token: its file exists exactly while the machine is enabled, and other programs look for it. */
 export interface TokenFile {
   /**
@@ -27,10 +34,14 @@ export function tokenFile(path: string): TokenFile {
     read() {
       const text = readToken(path)?.trim();
       if (text === undefined) return undefined;
-      if (!/^[0-9a-f]{32}$/.test(text)) throw noToken(`${path} does not hold a machine token`);
-      return new Secret(text);
+      const token = MACHINE_TOKEN.test(text) ? text : CATALOGUE_TOKEN.exec(text)?.[1];
+      if (token === undefined) throw noToken(`${path} does not hold a machine token`);
+      return new Secret(token);
     },
-    write: (token) => writeAtomic(path, `${token.reveal()}\n`),
+    write(token) {
+      const text = token.reveal();
+      writeAtomic(path, `${MACHINE_TOKEN.test(text) ? text : `catalogue ${text}`}\n`);
+    },
     remove: () => remove(path),
   };
 }

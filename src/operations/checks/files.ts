@@ -1,5 +1,5 @@
 import { LivepatchError } from '../../errors.ts';
-import { trustAnchors } from '../open-payload.ts';
+import { trustAnchors } from '../trust.ts';
 import { asFailure, type DiagnosticContext, failed, ok, unknown, type Verdict, wrong } from './diagnostic.ts';
 
 export function configuration({ config, host }: DiagnosticContext): Verdict {

@@ -11,6 +11,7 @@ export function clock({ state, context }: DiagnosticContext): Verdict {
   const { at, issuedAt } = state.lastGoodCheck;
   const next = "Set it: 'sudo timedatectl set-ntp true'.";
   if (context.now().getTime() < Date.parse(at)) return wrong(`it is set before the last check, ${at}`, next);
+  if (issuedAt === undefined) return unknown('the source of patches does not tell the time');
   const skew = Math.abs(Date.parse(at) - Date.parse(issuedAt));
   if (skew <= LIMITS.network.clockSkew) return ok("it agrees with the server's");
   return wrong(`it was ${Math.round(skew / 60_000)} minutes apart from the server's`, next);

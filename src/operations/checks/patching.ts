@@ -47,9 +47,10 @@ export function patch({ state }: DiagnosticContext): Verdict {
       "Mend that, then run 'sudo canonical-livepatch refresh'.",
     );
   }
-  if (held === undefined) return ok('none is held back');
-  const next = LET_GO[held.why];
-  return next === undefined ? ok(held.message) : wrong(held.message, next);
+  const [newest] = held;
+  if (newest === undefined) return ok('none is held back');
+  const next = LET_GO[newest.why];
+  return next === undefined ? ok(newest.message) : wrong(newest.message, next);
 }
 
 export function timer({ config, host }: DiagnosticContext): Verdict {
