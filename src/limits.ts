@@ -137,6 +137,8 @@ export const LIMITS = {
     stateBytes: 16 * MiB,
     /** A catalogue's root.json with some dozen keys and signatures is under 30 KiB. */
     catalogueRootBytes: 512 * KiB,
+    /** An argument of a program, key and all: Linux's MAX_ARG_STRLEN is 128 KiB. */
+    argumentBytes: 120 * KiB,
     /** The field's largest patch files, several times over. */
     freeBytes: 64 * MiB,
     /** A year of a patch a day is under 100 KiB; a second file keeps what rotation moves. */

@@ -12,13 +12,13 @@ export async function readTokenFromStdin(): Promise<string> {
   return line.trim();
 }
 
-/** All of it. @throws LivepatchError `usage` when there is nothing, or too much. */
+/** All of it, without the one newline that `echo` and editors end a text with. @throws LivepatchError `usage` when there is nothing, or too much. */
 export async function allOfStdin(): Promise<string> {
   const text = await stdinUntil((so) => so.length > LIMITS.store.fileBytes);
   if (text.trim() === '') throw new LivepatchError('usage', 'standard input is empty');
   if (text.length > LIMITS.store.fileBytes)
     throw new LivepatchError('usage', 'standard input holds too much');
-  return text;
+  return text.replace(/\r?\n$/, '');
 }
 
 async function stdinUntil(enough: (text: string) => boolean): Promise<string> {

@@ -1,5 +1,6 @@
 import { LivepatchError, messageOf } from '../errors.ts';
 import { warningsOf } from '../policy/config-warnings.ts';
+import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
 
 /**
@@ -11,6 +12,7 @@ import type { Context } from './context.ts';
 export async function configure(context: Context, changes: Record<string, string>): Promise<void> {
   const { store } = context;
   using _lock = store.runLock('config');
+  await check(store, changes);
   if ('remote-server' in changes) await requireAnswer(context, changes);
   store.config.update(changes);
   store.events.add({ what: 'configured', keys: Object.keys(changes) });
@@ -18,21 +20,69 @@ export async function configure(context: Context, changes: Record<string, string
   warnOfRisks(context);
 }
 
-/** Tells a person what is allowed in the configuration, and risky. @throws LivepatchError `config`, `storage` */
-export function warnOfRisks({ store, warn }: Context): void {
-  for (const warning of warningsOf(store.config.read())) warn(warning);
+/** Tells a person what is wrong in the configuration, and what is allowed and risky. Never throws. */
+export function warnOfRisks({ store, warn }: Pick<Context, 'store' | 'warn'>): void {
+  for (const problem of store.config.problems()) warn(problem);
+  try {
+    for (const warning of warningsOf(store.config.read())) warn(warning);
+  } catch {
+    // Why it cannot be read is among the problems.
+  }
 }
 
 /**
- * Takes over what was set with `snap set`: all of it, or none. Afterwards `snap get` shows every key.
- * @throws LivepatchError as `configure`
+ * Takes over what was set with `snap set`: all of it, or none. After an installation, a refresh or `snap revert`, which
+ * a failure would undo, what cannot be taken over is only warned about. Afterwards `snap get` shows every key.
+ * @throws LivepatchError as `configure`, when `snap set` asked for it.
  */
-export async function configureFromSnap({ store }: Context): Promise<void> {
-  using _lock = store.runLock('snap set');
-  const changes = await store.snapSettings.changes();
-  store.config.update(changes);
+export async function configureFromSnap({ store, warn }: Pick<Context, 'store' | 'warn'>): Promise<void> {
+  const isAskedFor = store.snapSettings.isSettled();
+  try {
+    using _lock = store.runLock('snap set');
+    const changes = await store.snapSettings.changes();
+    const sets = isAskedFor ? [changes] : Object.entries(changes).map(([key, value]) => ({ [key]: value }));
+    for (const set of sets) await takeOver(store, set, isAskedFor ? undefined : warn);
+    await store.snapSettings.publish(store.config.texts());
+  } catch (error) {
+    if (isAskedFor) throw error;
+    warn(`the configuration of the snap is not taken over: ${messageOf(error)}`);
+  }
+  for (const problem of store.config.problems()) warn(problem);
+}
+
+/** @param warn told of a failure instead of throwing it. */
+async function takeOver(store: Store, changes: Record<string, string>, warn?: (text: string) => void) {
+  if (Object.keys(changes).length === 0) return;
+  try {
+    await check(store, changes);
+    store.config.update(changes);
+  } catch (error) {
+    if (warn === undefined) throw error;
+    return warn(messageOf(error));
+  }
   store.events.add({ what: 'configured', keys: Object.keys(changes) });
-  await store.snapSettings.publish(store.config.texts());
+}
+
+/** Certificates are read by the code that will use them: what it cannot use is not to be found out later. */
+async function check({ config }: Store, changes: Record<string, string>): Promise<void> {
+  config.check(changes);
+  const { 'ca-certs': caCerts = '', 'signing-certs': signingCerts = '' } = changes;
+  try {
+    if (caCerts !== '') {
+      const { requireCaCertificates } = await import('../patch/ca-certificates.ts');
+      requireCaCertificates(caCerts, 'ca-certs');
+    }
+    if (signingCerts !== '') {
+      const { parseCertificates } = await import('../patch/trust.ts');
+      // Text that begins with 0 would be taken for DER.
+      parseCertificates(Buffer.from(signingCerts.replace(/^0/, ' ')), 'signing-certs');
+    }
+  } catch (error) {
+    throw new LivepatchError('config', `config update aborted: ${messageOf(error)}`, {
+      hint: 'Nothing was changed. Give the certificates alone, each whole.',
+      cause: error,
+    });
+  }
 }
 
 async function requireAnswer({ connect, kernel, progress, store }: Context, changes: Record<string, string>) {

@@ -5,7 +5,7 @@ import type { Config } from '../types.ts';
  * to show. Loads no network code.
  */
 export function warningsOf({ remoteServer, tlsPatchDownload }: Config): string[] {
-  if (remoteServer.protocol === 'https:') return [];
+  if (['https:', 'file:'].includes(remoteServer.protocol)) return [];
   const warnings = [
     `remote-server ${remoteServer.origin} is not https: whoever is on the way can take the machine token and hold patches back`,
   ];

@@ -27,6 +27,8 @@ export interface ConfigFile {
   texts(): Record<ConfigKey, string>;
   /** What `read` would give after these changes. @throws LivepatchError as `read` and `update` */
   preview(changes: Record<string, string>): Config;
+  /** Whether `update` would take these changes; writes nothing. @throws LivepatchError as `update` */
+  check(changes: Record<string, string>): void;
   /**
    * Sets several keys at once, all or none; an empty value puts the default back. What is broken in other lines is no
    * reason against it, and stays as it is.
@@ -60,6 +62,7 @@ export function configFile(path: string, hasShippedRoot = () => false): ConfigFi
     },
     preview: (changes) =>
       configOf(path, parseLines(changed(load(), changes, hasShippedRoot())), hasShippedRoot()),
+    check: (changes) => void changed(load(), changes, hasShippedRoot()),
     update(changes) {
       if (Object.keys(changes).length > 0) writeAtomic(path, changed(load(), changes, hasShippedRoot()));
     },

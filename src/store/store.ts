@@ -42,7 +42,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
   const paths = pathsFrom(env);
   return {
     config: configFile(paths.config, () => existsSync(paths.catalogueRoot ?? '')),
-    snapSettings: snapSettings(paths.snapSettings),
+    snapSettings: snapSettings(paths.snapSettings, env.SNAP_REVISION),
     token: tokenFile(paths.machineToken),
     state: stateFile(paths),
     cves: cvesFile(paths.cves),

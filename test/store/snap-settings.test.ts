@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { snapSettings } from '../../src/store/snap-settings.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { OBSTACLES } from './obstacles.ts';
 
 /** snapd as snapctl shows it: a JSON value by key, and every `set` that it was told. */
 function fakeSnapd(values: Record<string, unknown> = {}) {
@@ -20,7 +21,13 @@ function fakeSnapd(values: Record<string, unknown> = {}) {
     return { ok: true, stdout: '', stderr: '' };
   }
   const path = join(temporaryDirectory(), 'snap-settings');
-  return { path, values, told, settings: snapSettings(path, ask) };
+  return {
+    path,
+    values,
+    told,
+    settings: snapSettings(path, 'x1', ask),
+    later: snapSettings(path, 'x2', ask),
+  };
 }
 
 describe('the configuration as snapd has it', () => {
@@ -98,21 +105,86 @@ describe('the configuration as snapd has it', () => {
       await settings.publish({ 'https-proxy': proxy('opensesame') });
       values['https-proxy'] = proxy('****', 'elsewhere.test');
       await expect(settings.changes()).rejects.toThrow(
-        'config update aborted: https-proxy: the password is only shown as ****',
+        'config update aborted: https-proxy: holds ****, which is only shown in place of a secret or a long text',
       );
     });
   });
 
   it('refuses what is no single value', async () => {
-    const { settings } = fakeSnapd({ 'no-proxy': { a: 1 } });
+    const { settings, values } = fakeSnapd();
+    await settings.publish({});
+    values['no-proxy'] = { a: 1 };
 
     await expect(settings.changes()).rejects.toThrow(
       'config update aborted: no-proxy: must be a single value',
     );
   });
 
+  it.each([
+    ['a private key', '-----BEGIN PRIVATE KEY-----\nopensesame\n-----END PRIVATE KEY-----'],
+    ['half a private key', '-----BEGIN RSA PRIVATE KEY-----\nopensesame'],
+    ['a text too long for an argument', `opensesame${'x'.repeat(130_000)}`],
+  ])('never has %s in the arguments of snapctl', async (_what, text) => {
+    const { path, settings, told, values } = fakeSnapd();
+    await settings.publish({ 'ca-certs': text });
+    expect(values['ca-certs']).toBe('****');
+    expect(JSON.stringify(told) + readFileSync(path, 'utf8')).not.toContain('opensesame');
+    expect(await settings.changes()).toEqual({});
+  });
+
+  it.each([
+    'http://fleet:opensesame@proxy.test:3128',
+    'fleet:opensesame@proxy.test:3128',
+    'fleet:open@sesame/#?%@proxy.test',
+    'HTTP://fleet:opensesame@proxy.test/',
+    'socks5://:opensesame@proxy.test',
+  ])('never has the password of %s there, however it is spelled', async (text) => {
+    const { settings, told } = fakeSnapd();
+    await settings.publish({ 'https-proxy': text });
+    expect(JSON.stringify(told)).not.toMatch(/sesame/);
+    expect(JSON.stringify(told)).toContain('****@proxy.test');
+  });
+
+  describe('after another revision, or without a memory', () => {
+    it('is not settled until it is published', async () => {
+      const { later, settings } = fakeSnapd();
+      expect([settings.isSettled(), later.isSettled()]).toEqual([false, false]);
+      await settings.publish({ tier: 'edge' });
+      expect([settings.isSettled(), later.isSettled()]).toEqual([true, false]);
+      await later.publish({ tier: 'edge' });
+      expect([settings.isSettled(), later.isSettled()]).toEqual([false, true]);
+    });
+
+    it('knows nothing of keys of a newer revision', async () => {
+      const { later, settings } = fakeSnapd();
+      await settings.publish({ tier: 'edge', 'newer-key': '1' });
+      expect(await later.changes()).toEqual({});
+    });
+
+    it('passes over what cannot be taken', async () => {
+      const { later, settings, values } = fakeSnapd();
+      await settings.publish({ tier: 'edge' });
+      values['no-proxy'] = { a: 1 };
+      values['http-proxy'] = 'http://u:****@proxy';
+      values.tier = 'beta';
+      expect(await later.changes()).toEqual({ tier: 'beta' });
+    });
+
+    it.each(Object.entries(OBSTACLES))(
+      'takes all that snapd has when %s is in its place',
+      async (_what, obstruct) => {
+        const { path, settings } = fakeSnapd({ tier: 'edge', 'https-proxy': 'http://u:****@proxy' });
+        obstruct(path);
+        expect(settings.isSettled()).toBe(false);
+        expect(await settings.changes()).toEqual({ tier: 'edge' });
+        await settings.publish({ tier: 'edge' });
+        expect(settings.isSettled()).toBe(true);
+      },
+    );
+  });
+
   it('does nothing outside a snap', async () => {
-    const settings = snapSettings('/nonexistent/snap-settings', undefined);
+    const settings = snapSettings('/nonexistent/snap-settings', 'x1', undefined);
 
     await expect(settings.publish({ 'log-level': 'info' })).resolves.toBeUndefined();
   });
