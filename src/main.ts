@@ -34,6 +34,7 @@ async function dispatch(argv: string[]): Promise<void> {
     const { runDirectly } = await import('./commands/direct.ts');
     await runDirectly(await load(), word, rest, packageJson.version);
   } else {
+    requireKnown(word === 'help' || word === '--help' ? rest[0] : word);
     const { run } = await import('@oclif/core/run');
     // The build puts oclif.manifest.json beside the bundle.
     const options = {
@@ -44,6 +45,14 @@ async function dispatch(argv: string[]): Promise<void> {
     };
     await run(word === 'help' ? [...rest, '--help'] : argv, options);
   }
+}
+
+/** Before oclif says that there is no such command: it would repeat the word, and that may be a token. */
+function requireKnown(word: string | undefined): void {
+  if (word === undefined || word === '--help' || Object.hasOwn(COMMANDS, word)) return;
+  throw new LivepatchError('usage', 'There is no such command.', {
+    hint: `Commands: ${Object.keys(COMMANDS).join(', ')}. See 'canonical-livepatch --help'.`,
+  });
 }
 
 /** As oclif itself decides it: what follows `--` is the command's. */

@@ -54,9 +54,8 @@ Changing remote-server on an enabled machine asks the new server first, and chan
     const context = this.context();
     const all: Record<string, string> = context.store.config.texts();
     const shown = Object.entries(all).filter(([name]) => key === undefined || name === key);
-    if (shown.length === 0) throw new LivepatchError('usage', `${key} is not a configuration key`);
+    if (shown.length === 0) throw new LivepatchError('usage', `${nameOf(key)} is not a configuration key`);
     this.print(renderSettings(Object.fromEntries(shown), format));
-    if (!shown.some(([name]) => name === 'remote-server')) return;
     const { warnOfRisks } = await import('../operations/configure.ts');
     warnOfRisks(context);
   }
@@ -69,9 +68,14 @@ async function changesIn(words: string[]): Promise<Record<string, string>> {
   }
   for (const word of words) {
     const at = word.indexOf('=');
-    if (at < 1) throw new LivepatchError('usage', `${word} is not of the form key=value`);
+    if (at < 1) throw new LivepatchError('usage', `${nameOf(word)} is not of the form key=value`);
     const value = word.slice(at + 1);
     changes[word.slice(0, at)] = value === '@stdin' ? await allOfStdin() : value;
   }
   return changes;
+}
+
+/** Anything that does not look like a key may be a value that lost its key, with a password in it. */
+function nameOf(word = ''): string {
+  return /^[a-z][a-z-]{0,39}$/.test(word) ? word : 'one of the words';
 }

@@ -1,8 +1,10 @@
 import { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import * as Flags from '@oclif/core/flags';
+import type { Input, ParserOutput } from '@oclif/core/interfaces';
 import { LivepatchError } from '../errors.ts';
 import { fitToTerminal } from '../report/terminal.ts';
+import { usageError } from './usage.ts';
 
 /**
  * An oclif command that can be started without oclif's `Config`, and that need not load the whole context: enough for
@@ -15,6 +17,19 @@ export abstract class DirectCommand extends Command {
 
   start(): Promise<void> {
     return this._run();
+  }
+
+  /** @throws LivepatchError `usage` that repeats nothing which may be a secret. */
+  protected override async parse<F extends Output, B extends Output, A extends Output>(
+    options?: Input<F, B, A>,
+    argv = this.argv,
+  ): Promise<ParserOutput<F, B, A>> {
+    try {
+      return await super.parse(options, argv);
+    } catch (error) {
+      const { args, baseFlags, flags } = this.ctor;
+      throw usageError(error, argv, { args, flags: { ...flags, ...baseFlags }, id: this.id ?? '' });
+    }
   }
 
   /** To stdout, as fits whatever stands there. Not by oclif's `log`, which loads spinners and colours for it. */
@@ -31,6 +46,9 @@ export abstract class DirectCommand extends Command {
     });
   }
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: oclif's own FlagOutput and ArgOutput, which it does not export.
+type Output = Record<string, any>;
 
 /** The class of a command that can be run: no abstract one. */
 export type CommandClass = { id: string } & (new (argv: string[], config: Config) => DirectCommand);
