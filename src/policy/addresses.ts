@@ -169,7 +169,9 @@ function nameOf(text: string): Exemption {
 
 /** A host without what makes no difference: case, a dot at its end, the brackets that URLs write around IPv6. */
 export function hostOf(text: string): string {
-  return withoutBrackets(text).toLowerCase().replace(/\.$/, '');
+  return withoutBrackets(text)
+    .toLowerCase()
+    .replace(/^([^:]*)\.$/, '$1');
 }
 
 /** A URL writes an IPv6 address in brackets; sockets take it without. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { EXIT_STATUS } from '../../src/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
 import {
   CheckIn,
   CheckInAnswer,
@@ -11,10 +12,11 @@ import {
   ErrorAnswer,
   InfoAnswer,
   ISSUED_AT_HEADER,
+  NONCE_HEADER,
   PingRequest,
   RegisterAnswer,
   RegisterRequest,
-  SERIAL_HEADER,
+  SCHEMA,
   SupportedAnswer,
 } from '../../src/source/server/messages.ts';
 
@@ -44,7 +46,7 @@ const tables = [...page.matchAll(/^\| `(\w+)` \| type \|.*\n\|---.*\n((?:\|.*\n)
 
 const exampleOf = (name: string) => examples.find((example) => example.name === name)?.text ?? '';
 
-/** `patch`, `patch.version`, `offer.fixes[].name`: the fields of a schema as the tables write them. */
+/** `patch`, `patch.version`, `candidates[].fixes[].name`: the fields of a schema as the tables write them. */
 function fieldsOf(schema: unknown, prefix = ''): string[] {
   const { type, entries, item, wrapped, pipe } = schema as {
     type: string;
@@ -113,7 +115,13 @@ describe('PROTOCOL.md', () => {
     expect(listed.split(', ')).toEqual(Object.keys(EXIT_STATUS).map((code) => `\`${code}\``));
   });
 
-  it.each([SERIAL_HEADER, ISSUED_AT_HEADER])('shows the header %s', (header) => {
+  it('names the version and the bounds that the code has', () => {
+    expect(page).toContain(`at most ${LIMITS.patch.candidates}; a server leaves out the oldest`);
+    expect(page).toContain(`most ${LIMITS.patch.fixes} entries, ${LIMITS.patch.fixesOfAll} in one answer`);
+    expect(page).toContain(`\`schema\` is the version of the body, now ${SCHEMA}.`);
+  });
+
+  it.each([NONCE_HEADER, ISSUED_AT_HEADER])('shows the header %s', (header) => {
     expect(page.toLowerCase()).toContain(`\n${header}: `);
   });
 });
