@@ -2,7 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { LIMITS } from '../../src/limits.ts';
 import { refresh } from '../../src/operations/refresh.ts';
-import { type Handler, pour, startFaultySite } from './faulty.ts';
+import { pour } from '../source/faults/raw-server.ts';
+import type { Handler } from '../source/scene.ts';
+import { startFaultySite } from './faulty.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 

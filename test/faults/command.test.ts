@@ -10,10 +10,11 @@ import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
 import { makeAuthority } from '../server/pki.ts';
 import { startScene } from '../server/scene.ts';
+import { answer, REFUSED, UNUSABLE } from '../source/faults/answers.ts';
+import { say, startRawServer } from '../source/faults/raw-server.ts';
 import { freePort } from '../source/real-proxies.ts';
+import type { Handler } from '../source/scene.ts';
 import { temporaryDirectory } from '../temporary.ts';
-import { answer, REFUSED, UNUSABLE } from './answers.ts';
-import { type Handler, say, startRawServer } from './faulty.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 

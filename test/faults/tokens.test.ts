@@ -7,7 +7,8 @@ import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { startScene } from '../operations/scene.ts';
 import { startServer } from '../server/server.ts';
-import { type Handler, startFaultySite } from './faulty.ts';
+import type { Handler } from '../source/scene.ts';
+import { startFaultySite } from './faulty.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 

@@ -1,17 +1,18 @@
 import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { issueServerCertificate, makeAuthority, type ServerCertificate } from '../server/pki.ts';
-import { freePort } from '../source/real-proxies.ts';
-import { temporaryDirectory } from '../temporary.ts';
-import { type FaultySite, pour, say, startFaultySite, startRawServer } from './faulty.ts';
+import { issueServerCertificate, makeAuthority, type ServerCertificate } from '../../server/pki.ts';
+import { temporaryDirectory } from '../../temporary.ts';
+import { freePort } from '../real-proxies.ts';
+import { type FaultySite, startFaultySite } from './faulty.ts';
+import { pour, say, startRawServer } from './raw-server.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let site: FaultySite;
 beforeEach(async () => {
   site = await startFaultySite();
-  site.store.config.update({ 'dial-timeout': '1s' });
+  site.config.dialTimeout = 1000;
 });
 
 const DAY = 86_400_000;
@@ -21,13 +22,13 @@ const tls = ({ certPem, keyPem }: ServerCertificate): TlsOptions => ({ cert: cer
 const silence = (): void => {};
 
 /** A server that has a good certificate, and then says something else than it should. */
-const trusted = (talk: (socket: Socket) => void) => () => startRawServer(talk, tls(site.server.pki));
+const trusted = (talk: (socket: Socket) => void) => () => startRawServer(talk, tls(site.pki));
 /** One that says the right things, maybe, but behind a certificate that does not prove it. */
 async function presenting(certificate: ServerCertificate, options: TlsOptions = {}): Promise<number> {
   return startRawServer(say(`${OK}\r\n`), { ...tls(certificate), ...options });
 }
 const issued = (options: { hosts?: string[]; notBefore?: Date; notAfter?: Date }) =>
-  issueServerCertificate(site.server.pki.authority, { hosts: ['127.0.0.1'], ...options });
+  issueServerCertificate(site.pki.authority, { hosts: ['127.0.0.1'], ...options });
 
 const BROKE = 'The connection broke off.';
 const LATE = 'There was no answer in time; check remote-server, proxies and firewalls.';
@@ -48,7 +49,7 @@ const FAILED: [name: string, start: () => Promise<number>, hint: string][] = [
   [
     'a server that knows TLS 1.1 only',
     () =>
-      presenting(site.server.pki, {
+      presenting(site.pki, {
         minVersion: 'TLSv1',
         maxVersion: 'TLSv1.1',
         ciphers: 'DEFAULT@SECLEVEL=0',
@@ -174,14 +175,14 @@ const NOT_HTTP: [name: string, start: () => Promise<number>, reason: string][] =
 
 describe('a check-in that meets', () => {
   const named = (port: number) =>
-    `livepatch check failed: POST request to "https://127.0.0.1:${port}/v1/client/${'0123456789abcdef'.repeat(2)}/updates"`;
+    `POST request to "https://127.0.0.1:${port}/v1/client/${'0123456789abcdef'.repeat(2)}/updates"`;
 
   async function failAt(port: number) {
-    const server = site.server.server.url;
-    site.store.config.update({ 'remote-server': `https://127.0.0.1:${port}` });
-    const error = await site.failingRefresh();
-    site.store.config.update({ 'remote-server': server });
-    await site.goodRefresh();
+    const server = site.server.url;
+    site.config.remoteServer = new URL(`https://127.0.0.1:${port}`);
+    const error = await site.failingRun();
+    site.config.remoteServer = new URL(server);
+    await site.goodRun();
     return error;
   }
 
@@ -200,8 +201,8 @@ describe('a check-in that meets', () => {
   });
 
   it('a name that nobody knows', async () => {
-    site.store.config.update({ 'remote-server': 'https://livepatch.invalid' });
-    const error = await site.failingRefresh();
+    site.config.remoteServer = new URL('https://livepatch.invalid');
+    const error = await site.failingRun();
     expect(error).toMatchObject({
       code: 'network',
       hint: 'The name of the server cannot be resolved; check DNS and remote-server.',

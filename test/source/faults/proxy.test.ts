@@ -1,20 +1,21 @@
 import { connect, type Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { issueServerCertificate, makeAuthority } from '../server/pki.ts';
-import { temporaryDirectory } from '../temporary.ts';
-import { type FaultySite, pour, say, startFaultySite, startRawServer } from './faulty.ts';
+import { issueServerCertificate, makeAuthority } from '../../server/pki.ts';
+import { temporaryDirectory } from '../../temporary.ts';
+import { type FaultySite, startFaultySite } from './faulty.ts';
+import { pour, say, startRawServer } from './raw-server.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let site: FaultySite;
 beforeEach(async () => {
   site = await startFaultySite();
-  site.store.config.update({ 'dial-timeout': '1s' });
+  site.config.dialTimeout = 1000;
 });
 
 const silence = (): void => {};
 const TUNNEL = 'HTTP/1.1 200 Connection established\r\n\r\n';
-const FORGED = `HTTP/1.1 204 No Content\r\nlivepatch-serial: 999\r\nlivepatch-issued-at: ${new Date().toISOString()}\r\n\r\n`;
+const FORGED = `HTTP/1.1 204 No Content\r\nlivepatch-nonce: ${'a'.repeat(32)}\r\nlivepatch-issued-at: ${new Date().toISOString()}\r\n\r\n`;
 
 const BROKE = 'The connection broke off.';
 const LATE = 'There was no answer in time; check remote-server, proxies and firewalls.';
@@ -144,7 +145,7 @@ const FAULTS: [name: string, scheme: string, start: () => Promise<number>, hint:
       startRawServer((socket) => {
         socket.once('data', () => {
           let bytes = 0;
-          lead(socket, site.server.server.port).on('data', (chunk: Buffer) => {
+          lead(socket, site.server.port).on('data', (chunk: Buffer) => {
             bytes += chunk.length;
             // Past the handshake, into the answer.
             if (bytes > 1400) socket.destroy();
@@ -163,7 +164,7 @@ const FAULTS: [name: string, scheme: string, start: () => Promise<number>, hint:
   [
     'says nothing, over TLS',
     'https',
-    () => startRawServer(silence, { cert: site.server.pki.certPem, key: site.server.pki.keyPem }),
+    () => startRawServer(silence, { cert: site.pki.certPem, key: site.pki.keyPem }),
     LATE,
   ],
   [
@@ -196,23 +197,23 @@ const FAULTS: [name: string, scheme: string, start: () => Promise<number>, hint:
 
 describe('a check-in through a proxy', () => {
   it.each(FAULTS)('that %s (%s)', async (_name, scheme, start, hint) => {
-    site.store.config.update({ 'https-proxy': `${scheme}://127.0.0.1:${await start()}` });
-    const error = await site.failingRefresh();
+    site.config.httpsProxy = `${scheme}://127.0.0.1:${await start()}`;
+    const error = await site.failingRun();
     expect(error.message).toBe(
-      `livepatch check failed: POST request to "${site.server.server.url}/v1/client/${'0123456789abcdef'.repeat(2)}/updates" failed`,
+      `POST request to "${site.server.url}/v1/client/${'0123456789abcdef'.repeat(2)}/updates" failed`,
     );
     expect(error).toMatchObject({ code: 'network', exitStatus: 69, hint });
-    site.store.config.update({ 'https-proxy': '' });
-    await site.goodRefresh();
+    site.config.httpsProxy = '';
+    await site.goodRun();
   });
 
   it('of which there is none: the environment names nonsense', async () => {
     site.network.env = { HTTPS_PROXY: 'http://user:opensesame%@proxy' };
-    const error = await site.failingRefresh();
+    const error = await site.failingRun();
     expect(error).toMatchObject({
       code: 'config',
       exitStatus: 78,
-      message: 'livepatch check failed: HTTPS_PROXY: is not the address of an http, https or socks5 proxy',
+      message: 'HTTPS_PROXY: holds a % in its user or password that encodes nothing: write %25 there',
     });
   });
 });
