@@ -322,7 +322,7 @@ export interface Ping {
   tier?: string | undefined;
   /** With `settled`, and with `rebooted` of `settled`. */
   minutes?: 0 | 1 | 5 | 15 | undefined;
-  /** With `settled`: from the insertion to the end of the transition. */
+  /** As `minutes`: from the insertion to the end of the transition. */
   transitionSeconds?: number | undefined;
   /** With `rebooted`: which ping was due when the machine went down. */
   of?: 'before' | 'after' | 'transition' | 'settled' | undefined;

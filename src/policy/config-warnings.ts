@@ -7,10 +7,12 @@ import type { Config } from '../types.ts';
 export function warningsOf({ remoteServer, tlsPatchDownload }: Config): string[] {
   if (['https:', 'file:'].includes(remoteServer.protocol)) return [];
   const warnings = [
-    `remote-server ${remoteServer.origin} is not https: whoever is on the way can take the machine token and hold patches back`,
+    `remote-server ${remoteServer.origin} is not https: anybody on the network path can take the machine token and hold patches back`,
   ];
   if (tlsPatchDownload) {
-    warnings.push('tls-patch-download is set: a server that is not https cannot serve patches itself');
+    warnings.push(
+      'tls-patch-download is set: a server that is not https, and does not redirect there, cannot serve patches itself',
+    );
   }
   return warnings;
 }

@@ -77,7 +77,8 @@ export function settledLater(
 
 /**
  * What is to be told now, and what stays owed. There is no daemon: what was due long ago goes out late. What an
- * earlier boot owes for a patch can no longer be told; that the machine went down before it, is. Errors stay errors.
+ * earlier boot owes can no longer be told; that the machine was rebooted instead is told, of each kind. Errors stay
+ * errors.
  */
 export function owedNow(
   owed: readonly PendingPing[],
@@ -88,13 +89,14 @@ export function owedNow(
   const later: PendingPing[] = [];
   for (const one of owed) {
     const { bootId, due: time, ...ping } = one;
-    if (bootId !== thisBoot && ping.event !== 'error') due.push(rebooted(ping));
-    else if (bootId !== thisBoot || Date.parse(time) <= now.getTime()) due.push(ping);
+    if (bootId !== thisBoot) due.push(rebooted(ping));
+    else if (Date.parse(time) <= now.getTime()) due.push(ping);
     else later.push(one);
   }
   return { due, later };
 }
 
-function rebooted({ event, kernel, minutes, tier, version }: Ping): Ping {
-  return { event: 'rebooted', version, kernel, tier, minutes, of: event as Ping['of'] };
+function rebooted(ping: Ping): Ping {
+  const { event: of, ...rest } = ping;
+  return of === 'error' || of === 'rebooted' ? ping : { ...rest, event: 'rebooted', of };
 }

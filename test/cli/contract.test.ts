@@ -281,7 +281,7 @@ describe('config', () => {
   it('warns of a server that is not https when it is set and shown, as status does', async () => {
     const { run } = await machine();
     const warning =
-      'warning: remote-server http://livepatch.test is not https: whoever is on the way can take the machine token and hold patches back\n';
+      'warning: remote-server http://livepatch.test is not https: anybody on the network path can take the machine token and hold patches back\n';
     expect(await run(['config', 'remote-server=http://livepatch.test'])).toMatchObject({ stderr: warning });
     expect(await run(['config'])).toMatchObject({ status: 0, stderr: warning });
     expect(await run(['config', 'remote-server'])).toEqual({

@@ -10,7 +10,7 @@ import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
 import { makeAuthority } from '../server/pki.ts';
 import { startScene } from '../server/scene.ts';
-import { answer, REFUSED, UNUSABLE } from '../source/faults/answers.ts';
+import { advice, answer, CANDIDATE, REFUSED, UNUSABLE } from '../source/faults/answers.ts';
 import { say, startRawServer } from '../source/faults/raw-server.ts';
 import { freePort } from '../source/real-proxies.ts';
 import type { Handler } from '../source/scene.ts';
@@ -71,25 +71,10 @@ async function startMachine() {
     offer(url = '/v1/patches/some'): void {
       faults.push({
         path: UPDATES,
-        handler: (_, response) =>
-          void response.end(
-            JSON.stringify({
-              schema: 1,
-              serial: 1000,
-              issuedAt: new Date().toISOString(),
-              support: 'supported',
-              tier: 'stable',
-              offer: {
-                version: '121.1',
-                url,
-                sha256: 'a'.repeat(64),
-                size: 100,
-                releasedAt: '2026-01-10T12:00:00Z',
-                fixes: [],
-              },
-              cves: 'b'.repeat(64),
-            }),
-          ),
+        handler: advice({
+          candidates: [{ ...CANDIDATE, url, sha256: 'a'.repeat(64), size: 100 }],
+          cves: 'b'.repeat(64),
+        }),
       });
     },
     behave(): void {

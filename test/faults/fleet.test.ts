@@ -43,8 +43,6 @@ it('serves twenty machines at once', async () => {
   expect(enabled.map(({ first }) => first)).toEqual(
     worlds.map(() => expect.objectContaining({ action: 'applied' })),
   );
-  const numbers = worlds.map(({ store }) => store.state.read().lastGoodCheck?.serial);
-  expect(new Set(numbers).size).toBe(FLEET);
   publish('122.1');
   const outcomes = await Promise.all(worlds.map((context) => refresh(context)));
   expect(outcomes).toEqual(worlds.map(() => expect.objectContaining({ action: 'applied' })));

@@ -35,22 +35,40 @@ describe('the pings of a patch that stands', () => {
 
 describe('what an earlier boot owes', () => {
   const cases: [string, PendingPing[], due: Ping[]][] = [
-    ['is told as one reboot', settled.map((one) => ({ ...one, bootId: 'before' })), [ping('rebooted')]],
-    ['is a reboot for a patch that was about to go in', [owed(ping('before'), 'before')], [ping('rebooted')]],
+    [
+      'is told as a reboot of each kind',
+      settled.map((one) => ({ ...one, bootId: 'before' })),
+      [1, 5, 15].map((minutes) => ping('rebooted', { of: 'settled', minutes: minutes as 1 })),
+    ],
+    [
+      'keeps the tier and the transition',
+      [owed(ping('settled', { minutes: 1, tier: 'beta', transitionSeconds: 2 }), 'before')],
+      [ping('rebooted', { of: 'settled', minutes: 1, tier: 'beta', transitionSeconds: 2 })],
+    ],
+    [
+      'stays a reboot if it was one',
+      [owed(ping('rebooted', { of: 'after' }), 'before')],
+      [ping('rebooted', { of: 'after' })],
+    ],
+    [
+      'is a reboot for a patch that was about to go in',
+      [owed(ping('before'), 'before')],
+      [ping('rebooted', { of: 'before' })],
+    ],
     [
       'is told apart by patch',
       [owed(ping('before'), 'before'), owed(ping('before', { version: '122.1' }), 'before')],
-      [ping('rebooted'), ping('rebooted', { version: '122.1' })],
+      [ping('rebooted', { of: 'before' }), ping('rebooted', { of: 'before', version: '122.1' })],
     ],
     [
       'is told apart by kernel',
       [owed(ping('before'), 'before'), owed(ping('before', { kernel: '6.1.0-57-amd64' }), 'before')],
-      [ping('rebooted'), ping('rebooted', { kernel: '6.1.0-57-amd64' })],
+      [ping('rebooted', { of: 'before' }), ping('rebooted', { of: 'before', kernel: '6.1.0-57-amd64' })],
     ],
     [
       'is a reboot besides an error with the same patch',
       [owed(ping('error', { code: 'transition' }), 'before'), owed(ping('before'), 'before')],
-      [ping('error', { code: 'transition' }), ping('rebooted')],
+      [ping('error', { code: 'transition' }), ping('rebooted', { of: 'before' })],
     ],
     [
       'stays an error if it was one, whatever the clock says now',
@@ -60,7 +78,7 @@ describe('what an earlier boot owes', () => {
     [
       'comes before what this boot has to tell',
       [owed(settledAfter(1), 'before'), owed(ping('before')), owed(ping('after'))],
-      [ping('rebooted'), ping('before'), ping('after')],
+      [ping('rebooted', { of: 'settled', minutes: 1 }), ping('before'), ping('after')],
     ],
   ];
   it.each(cases)('%s', (_what, list, due) => {

@@ -12,7 +12,7 @@ import { makePki, type Pki } from './pki.ts';
 import { type ServerOptions, startServer } from './server.ts';
 
 export const MACHINE_ID = '0123456789abcdef0123456789abcdef';
-export const NONCE = '5f6e1f0a1c9b4d20b5b7a0c3a1d2e3f4';
+const NONCE = '5f6e1f0a1c9b4d20b5b7a0c3a1d2e3f4';
 export const KERNEL = '6.1.0-56-amd64';
 
 /** A check-in as the client would send it, but for `changes`. */

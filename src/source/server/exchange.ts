@@ -192,7 +192,11 @@ export function badAnswer(
     hint = `Is remote-server the address of a Livepatch server that speaks protocol version ${SCHEMA}?`,
   } = {},
 ): LivepatchError {
-  return new LivepatchError('bad-answer', `${named(request)} got an unusable answer: ${reason}`, { hint });
+  return new LivepatchError(
+    'bad-answer',
+    `${named(request)} got an unusable answer: ${printable(reason, LIMITS.network.errorTextLength)}`,
+    { hint },
+  );
 }
 
 /** A server's refusal in its own words, when it has any of the agreed form; never its HTML. */
