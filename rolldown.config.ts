@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { defineConfig, type Plugin } from 'rolldown';
+import { defineConfig, type OutputOptions, type Plugin, type RolldownOptions } from 'rolldown';
 
 /** Modules that oclif needs inside asynchronous functions only, and so can be chunks of their own, by importer. */
 const LATE: Record<string, string[]> = {
@@ -50,8 +50,7 @@ function stub(file: string): string {
   return join(process.cwd(), 'snap/build/stubs', file);
 }
 
-export default defineConfig({
-  input: { main: 'src/main.ts' },
+const shared = {
   platform: 'node',
   plugins: [lazyOclif, lazyFormatters],
   resolve: {
@@ -63,15 +62,20 @@ export default defineConfig({
       'wsl-utils': stub('wsl-utils.js'),
     },
   },
-  // CommonJS: an ES module's import of a builtin reads all its getters, and so loads streams and WebCrypto for `fs` and
-  // `crypto`.
-  output: {
-    dir: 'dist',
-    cleanDir: true,
-    format: 'cjs',
-    entryFileNames: '[name].cjs',
-    chunkFileNames: '[name].cjs',
-    sourcemap: true,
-    minify: true,
-  },
-});
+} satisfies RolldownOptions;
+
+// CommonJS: an ES module's import of a builtin reads all its getters, and so loads streams and WebCrypto for `fs` and
+// `crypto`.
+const output = {
+  format: 'cjs',
+  entryFileNames: '[name].cjs',
+  chunkFileNames: '[name].cjs',
+  sourcemap: true,
+  minify: true,
+} satisfies OutputOptions;
+
+// Two bundles: with common chunks, what one program needs would be what the other has to load.
+export default defineConfig([
+  { ...shared, input: { main: 'src/main.ts' }, output: { ...output, dir: 'dist', cleanDir: true } },
+  { ...shared, input: { publish: 'src/publish/main.ts' }, output: { ...output, dir: 'dist/publish' } },
+]);

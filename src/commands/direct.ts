@@ -63,18 +63,19 @@ export async function runDirectly(
   id: string,
   argv: string[],
   version: string,
+  bin = 'canonical-livepatch',
 ): Promise<void> {
   Class.id = id;
-  await new Class(argv, bareConfig(version)).start();
+  await new Class(argv, bareConfig(bin, version)).start();
 }
 
 /** All that oclif's `Command` asks of its `Config` on the way to `run`. */
-function bareConfig(version: string): Config {
+function bareConfig(bin: string, version: string): Config {
   const config: Pick<
     Config,
     'bin' | 'version' | 'userAgent' | 'topicSeparator' | 'scopedEnvVarKeys' | 'runHook'
   > = {
-    bin: 'canonical-livepatch',
+    bin,
     version,
     userAgent: '',
     topicSeparator: ':',

@@ -79,8 +79,19 @@ export function proveModule(file: Uint8Array, trust: Trust, found: Findings): Pr
   }
   const module = readModule(signed.content);
   found.module = module;
-  if (!module.livepatch) throw new LivepatchError('module', 'the module is not marked as a live patch');
+  requireLivePatch(module);
   return { signed, module };
+}
+
+/** Reads a module without its signature, which must be a live patch. Throws 'module'. */
+export function readLivePatch(content: Uint8Array): ModuleFile {
+  const module = readModule(content);
+  requireLivePatch(module);
+  return module;
+}
+
+function requireLivePatch({ livepatch }: ModuleFile): void {
+  if (!livepatch) throw new LivepatchError('module', 'the module is not marked as a live patch');
 }
 
 /** The metadata names, dates, orders and describes a patch, so it is signed by the same rules as what it describes. */

@@ -41,3 +41,11 @@ export function splitSignedModule(file: Uint8Array): { content: Uint8Array; sign
     signature: file.subarray(trailerAt - size, trailerAt),
   };
 }
+
+/** A module file: content, signature, trailer, marker; what `splitSignedModule` takes apart. */
+export function appendSignature(content: Uint8Array, signature: Uint8Array): Uint8Array {
+  const trailer = Buffer.alloc(TRAILER_SIZE);
+  trailer[2] = PKEY_ID_PKCS7;
+  trailer.writeUInt32BE(signature.length, 8);
+  return Buffer.concat([content, signature, trailer, MARKER]);
+}

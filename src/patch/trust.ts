@@ -65,9 +65,7 @@ function readAnchor(der: Uint8Array, source: string, where: string): TrustAnchor
       source,
       subject: certificate.subject,
       fingerprint: createHash('sha256').update(der).digest('hex'),
-      keyId: createHash('sha256')
-        .update(publicKey.export({ type: 'spki', format: 'der' }))
-        .digest('hex'),
+      keyId: keyIdOf(publicKey),
       notAfter: certificate.notAfter.toISOString(),
       ...names,
       subjectKeyId: readSubjectKeyId(certificate),
@@ -78,6 +76,13 @@ function readAnchor(der: Uint8Array, source: string, where: string): TrustAnchor
     const why = cause instanceof LivepatchError ? cause.message : 'the certificate cannot be read';
     throw unusable(where, why, cause);
   }
+}
+
+/** SHA-256 of a public key in DER (SubjectPublicKeyInfo), lower-case hex: the same for each certificate of the key. */
+export function keyIdOf(publicKey: KeyObject): string {
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
 }
 
 /** The issuer and serial number of a certificate (RFC 5280 section 4.1). */

@@ -2,10 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { METADATA, signedModule } from '../patch/make/patch.ts';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { metadataOf, patchFile, signedModule } from '../patch/make/patch.ts';
 import { makeSigner, type Signer } from '../patch/make/pki.ts';
-import { tar } from '../patch/make/tar.ts';
 import { execFileAsync } from './machine.ts';
 import type { Opened } from './open-one.ts';
 import { showSpread, spreadOf, table } from './table.ts';
@@ -41,13 +40,9 @@ export async function benchFlat(): Promise<string> {
 
 /** @returns its SHA-256, by which it is named. */
 function writePatch(directory: string, signer: Signer, bytes: number): string {
-  const module = signedModule(signer, { filler: Buffer.alloc(bytes, randomBytes(MiB)) });
-  const top = 'livepatch-6.8.0-1047.50-aws-121.4-amd64';
-  const archive = tar(
-    { name: `${top}/`, type: '5' },
-    { name: `${top}/metadata.json`, body: JSON.stringify(METADATA) },
-    { name: `${top}/${METADATA.file}`, body: module },
-  );
+  const parts = { filler: Buffer.alloc(bytes, randomBytes(MiB)) };
+  const module = signedModule(signer, parts);
+  const archive = gunzipSync(patchFile(signer, module, { schema: 2, ...metadataOf(parts) }));
   const packed = gzipSync(archive, { level: 1 });
   const sha256 = createHash('sha256').update(packed).digest('hex');
   writeFileSync(join(directory, sha256), packed);

@@ -17,7 +17,7 @@ function givenFiles() {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, 'signer.pem'), signer.pem);
   writeFileSync(join(directory, 'good.ko'), module);
-  writeFileSync(join(directory, 'good.tar.gz'), patchFile(module));
+  writeFileSync(join(directory, 'good.tar.gz'), patchFile(signer, module));
   writeFileSync(join(directory, 'unsigned.ko'), makeModule());
   return (...words: string[]) =>
     execa(process.execPath, [bin, 'verify', '--keys', 'signer.pem', ...words], {

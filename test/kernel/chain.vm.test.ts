@@ -73,14 +73,16 @@ describe('on a real kernel', () => {
     const good = await site.build('121.1');
     const stranger = await site.build('121.1', { signer: await makeSigner(`${site.directory}/patches`) });
     const middle = good.module.length >> 1;
-    const repacked = (module: Uint8Array) => packPatch(good.metadata, module);
+    const { kernel, signer } = site;
+    const repacked = (module: Uint8Array, changes: Partial<typeof good.metadata> = {}) =>
+      packPatch({ ...good.metadata, ...changes }, module, kernel, signer);
     const tampered: [Uint8Array, number, RegExp][] = [
       [await repacked(flipped(good.module, middle)), 65, /signature/],
       [await repacked(flipped(good.module, good.module.length - 200)), 65, /signature/],
       [await repacked(good.module.subarray(0, middle)), 65, /not signed/],
       [stranger.archive, 65, /not trusted here/],
       [flipped(good.archive, good.archive.length >> 1), 65, /./],
-      [await packPatch({ ...good.metadata, kernel: '6.1.0-1-amd64' }, good.module), 65, /6\.1\.0-1-amd64/],
+      [await repacked(good.module, { kernel: '6.1.0-1-amd64' }), 65, /6\.1\.0-1-amd64/],
       [gzipSync(gunzipSync(good.archive).subarray(0, -2048)), 65, /./],
     ];
     for (const [index, [archive, exitCode, message]] of tampered.entries()) {

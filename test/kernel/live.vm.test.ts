@@ -42,8 +42,8 @@ const name = (version: string) => moduleName(site.kernel.release, version);
 async function moduleFile(version: string) {
   const { metadata, module } = await site.build(version);
   const { buildId } = readModule(splitSignedModule(module).content);
-  await writeFile(join(site.directory, metadata.file), module);
-  return { name: metadata.module, file: `/host${join(site.directory, metadata.file)}`, buildId };
+  await writeFile(join(site.directory, `${metadata.module}.ko`), module);
+  return { name: metadata.module, file: `/host${join(site.directory, `${metadata.module}.ko`)}`, buildId };
 }
 
 async function output(script: string): Promise<string> {

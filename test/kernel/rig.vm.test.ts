@@ -30,7 +30,7 @@ describe('a machine', () => {
     patch = await buildPatch({ source: PROC_VERSION, version: '1.1', kernel, signer });
     vm = await bootVm({ kernel });
     // Made after the boot, so read through /host.
-    await writeFile(join(directory, patch.metadata.file), patch.module);
+    await writeFile(join(directory, `${patch.metadata.module}.ko`), patch.module);
   });
 
   afterAll(() => vm?.powerOff());
@@ -79,7 +79,8 @@ describe('a machine', () => {
   });
 
   test('takes a live patch into its kernel, and lets it go again', async () => {
-    const { module, file } = patch.metadata;
+    const { module } = patch.metadata;
+    const file = `${module}.ko`;
     const sysfs = `/sys/kernel/livepatch/${module}`;
     const before = await output(vm, 'cat /proc/version');
     expect(before).toMatch(`Linux version ${kernel.release} (debian-kernel@lists.debian.org)`);

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
-import { packTar } from 'modern-tar';
+import { formatMetadata } from '../../src/patch/metadata.ts';
+import { draft } from '../../src/publish/draft.ts';
+import { packPatchFile, stemOf } from '../../src/publish/patch-file.ts';
 import type { Fix, Metadata } from '../../src/types.ts';
 import { cacheDirectory, type KernelTree } from '../kernel/debian-kernel.ts';
 import type { Signer } from './signer.ts';
@@ -35,22 +36,36 @@ export async function buildPatch(order: {
   defines?: Record<string, string>;
   releasedAt?: string;
   fixes?: Fix[];
+  /** Whether it replaces all others; by default, as all patches of the tests that do not say otherwise. */
+  cumulative?: boolean;
 }): Promise<BuiltPatch> {
   const { source, version, kernel, signer, releasedAt = '2026-01-01T00:00:00Z', fixes = [] } = order;
   const name = moduleName(kernel.release, version);
   const defines = { VERSION: majorOf(version), ...order.defines };
   const unsigned = await compileModule({ source, name, kernel, defines });
   const module = await signModule(unsigned, kernel, signer);
-  const metadata: Metadata = {
-    kernel: kernel.release,
-    architecture: 'amd64',
+  const { metadata } = draft(unsigned, {
     version,
-    module: name,
-    file: `${name}.ko`,
+    kernel: undefined,
+    cumulative: order.cumulative ?? true,
     releasedAt,
-    fixes,
-  };
-  return { metadata, module, fileName: patchFileName(metadata), archive: await packPatch(metadata, module) };
+    fixes: [],
+  });
+  const described = { ...metadata, fixes };
+  const archive = await packPatch(described, module, kernel, signer);
+  return { metadata: described, module, fileName: patchFileName(described), archive };
+}
+
+/** Packs a patch file, its metadata signed by the kernel's own sign-file. */
+export async function packPatch(
+  metadata: Metadata,
+  module: Uint8Array,
+  kernel: KernelTree,
+  signer: Signer,
+): Promise<Uint8Array> {
+  const document = Buffer.from(formatMetadata(metadata));
+  const metadataSignature = await signDetached(document, kernel, signer);
+  return packPatchFile(metadata, { module, metadata: document, metadataSignature });
 }
 
 /** The field's name for a module: `lkp_Debian_6_1_0_56_amd64_121` is major version 121 for 6.1.0-56-amd64. */
@@ -60,7 +75,7 @@ export function moduleName(kernel: string, version: string): string {
 
 /** The field's name for a patch file. */
 export function patchFileName(metadata: Metadata): string {
-  return `${stem(metadata)}.tar.gz`;
+  return `${stemOf(metadata)}.tar.gz`;
 }
 
 /**
@@ -111,27 +126,18 @@ export async function signModule(
   });
 }
 
-/** Packs a patch file: one directory, with metadata.json and the module in it. */
-export async function packPatch(metadata: Metadata, module: Uint8Array): Promise<Uint8Array> {
-  const directory = stem(metadata);
-  const mtime = new Date(metadata.releasedAt);
-  const document = Buffer.from(`${JSON.stringify({ schema: 1, ...metadata }, null, 2)}\n`);
-  const tar = await packTar([
-    { header: { name: `${directory}/`, type: 'directory', size: 0, mode: 0o755, mtime } },
-    {
-      header: { name: `${directory}/metadata.json`, size: document.length, mode: 0o644, mtime },
-      body: document,
-    },
-    {
-      header: { name: `${directory}/${metadata.file}`, size: module.length, mode: 0o644, mtime },
-      body: module,
-    },
-  ]);
-  return gzipSync(tar);
-}
-
-function stem({ kernel, version, architecture }: Metadata): string {
-  return `livepatch-${kernel}-${version}-${architecture}`;
+/** A detached signature by the kernel's own sign-file, of anything. */
+export async function signDetached(
+  bytes: Uint8Array,
+  kernel: KernelTree,
+  { keyFile, certFile }: Pick<Signer, 'keyFile' | 'certFile'>,
+): Promise<Uint8Array> {
+  return inTemporaryDirectory(async (directory) => {
+    const file = join(directory, 'signed');
+    await writeFile(file, bytes);
+    await execa(kernel.signFile, ['-dp', 'sha512', keyFile, certFile, file]);
+    return readFile(`${file}.p7s`);
+  });
 }
 
 function majorOf(version: string): string {
