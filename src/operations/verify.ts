@@ -1,10 +1,9 @@
 import { during, LivepatchError, messageOf } from '../errors.ts';
 import type { Examination } from '../patch/examine.ts';
-import type { Trust } from '../patch/trust.ts';
-import { isWithdrawn } from '../policy/choose.ts';
+import type { Revoked, Trust } from '../patch/trust.ts';
 import type { Verification } from '../report/verification.ts';
 import { openInputFile, readCertificateFiles } from '../store/input-files.ts';
-import type { Advice, TrustAnchor } from '../types.ts';
+import type { TrustAnchor } from '../types.ts';
 import type { Context } from './context.ts';
 import { revokedBy, trustAnchors } from './trust.ts';
 
@@ -16,8 +15,9 @@ export interface VerifyOptions {
 
 /**
  * Verifies module and patch files of any kernel, one after the other, without root and without touching anything. A
- * file that cannot be read is refused like one that is not signed; the others are verified all the same. What the
- * server has taken back, as far as it told this machine, is refused; when that is not known, a person is told so.
+ * file that cannot be read is refused like one that is not signed; the others are verified all the same. A patch that
+ * was withdrawn or whose key was revoked, as far as this machine was told, is refused; when that is not known, a person
+ * is told so.
  * @throws LivepatchError before the first file: `trust-anchors`, `storage` or `config` when there are no certificates.
  */
 export async function* verify(
@@ -26,39 +26,20 @@ export async function* verify(
   { keys, allowSha256 }: VerifyOptions,
 ): AsyncGenerator<Verification> {
   const anchors = keys === undefined ? await pinnedAnchors(context) : await givenAnchors(keys);
-  const advice = lastAdvice(context);
-  const trust: Trust = {
-    anchors,
-    allowSha256,
-    revoked: revokedBy({ withdrawn: [], revokedKeys: [], ...advice }),
-  };
-  for (const file of files) {
-    const examination = await examineFile(file, trust);
-    const refusal = examination.refusal ?? objection(examination, advice);
-    yield verificationOf(file, { ...examination, ...(refusal && { refusal }) }, context.now());
-  }
+  const trust: Trust = { anchors, allowSha256, revoked: lastRevoked(context) };
+  for (const file of files) yield verificationOf(file, await examineFile(file, trust), context.now());
 }
 
 /** What the source last told this machine of withdrawn patches and revoked keys. */
-function lastAdvice({ store, warn }: Context): Pick<Advice, 'revokedKeys' | 'withdrawn'> | undefined {
+function lastRevoked({ store, warn }: Context): Revoked | undefined {
   try {
     const { advice } = store.state.read();
-    if (advice === undefined)
-      warn('withdrawn patches were not considered: no server ever told this machine any');
-    return advice;
+    if (advice !== undefined) return revokedBy(advice);
+    warn('withdrawn patches and revoked keys are not known here: no server ever told this machine');
   } catch (error) {
-    warn(`withdrawn patches were not considered: ${messageOf(error)}`);
-    return undefined;
+    warn(`withdrawn patches and revoked keys are not known here: ${messageOf(error)}`);
   }
-}
-
-/** Withdrawal goes by the digest of the module, whatever kernel it is for. */
-function objection(
-  { metadata }: Examination,
-  advice: Parameters<typeof isWithdrawn>[1]['advice'],
-): LivepatchError | undefined {
-  if (metadata === undefined || !isWithdrawn(metadata, { advice })) return undefined;
-  return new LivepatchError('signature', `patch ${metadata.version} was withdrawn`);
+  return undefined;
 }
 
 /** Anybody may verify, but only root can read the configuration. */
@@ -108,7 +89,10 @@ function verificationOf(
             'not-after': signed.signer.notAfter,
             expired: new Date(signed.signer.notAfter) < now,
           },
-    digest: signed?.digest ?? null,
+    // For a signature over SHA-256 it costs a second pass over the module, so only for those who print it.
+    get digest() {
+      return signed?.digest ?? null;
+    },
     livepatch: module?.livepatch ?? null,
     module: module?.name ?? metadata?.module ?? null,
     kernel: metadata?.kernel ?? module?.release ?? null,

@@ -75,7 +75,7 @@ export function proveModule(file: Uint8Array, trust: Trust, found: Findings): Pr
   refuseRevokedKey('the module', signed, trust);
   // Asked only where it matters: for a signature over SHA-256 it costs a pass over the module.
   if (trust.revoked?.modules.size && trust.revoked.modules.has(signed.digest)) {
-    throw new LivepatchError('signature', 'the module was revoked');
+    throw new LivepatchError('signature', 'the module was withdrawn');
   }
   const module = readModule(signed.content);
   found.module = module;

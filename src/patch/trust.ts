@@ -23,6 +23,8 @@ export interface Revoked {
 }
 
 const SHORTEST_RSA = 2048;
+/** RFC 5280 allows 64 characters a part; three or four are usual. */
+const LONGEST_SUBJECT = 512;
 
 /**
  * The certificates of a file: one in DER, or one or more in PEM with any text around them, as `openssl x509 -text`
@@ -63,7 +65,7 @@ function readAnchor(der: Uint8Array, source: string, where: string): TrustAnchor
     const publicKey = readPublicKey(certificate);
     return {
       source,
-      subject: certificate.subject,
+      subject: plainText(certificate.subject),
       fingerprint: createHash('sha256').update(der).digest('hex'),
       keyId: keyIdOf(publicKey),
       notAfter: certificate.notAfter.toISOString(),
@@ -83,6 +85,11 @@ export function keyIdOf(publicKey: KeyObject): string {
   return createHash('sha256')
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex');
+}
+
+/** A name that anybody could choose, for people: on one line, and without what drives a terminal or turns text round. */
+function plainText(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd').slice(0, LONGEST_SUBJECT);
 }
 
 /** The issuer and serial number of a certificate (RFC 5280 section 4.1). */

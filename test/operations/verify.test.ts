@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/limits.ts';
 import type { Context } from '../../src/operations/context.ts';
 import { verify } from '../../src/operations/verify.ts';
+import { parseCertificates } from '../../src/patch/trust.ts';
 import type { Verification } from '../../src/report/verification.ts';
 import { openStore } from '../../src/store/store.ts';
-import type { Blocklist } from '../../src/types.ts';
+import type { Advice } from '../../src/types.ts';
 import { fakeKernel } from '../fakes/kernel.ts';
 import { append, assemble, goodParts } from '../patch/make/cms.ts';
 import { MODULE_NAME, makeModule, RELEASE } from '../patch/make/elf.ts';
@@ -66,7 +67,7 @@ function givenMachine() {
 describe('verify', () => {
   test('tells all of a patch file that is accepted', async () => {
     const { file, run } = givenMachine();
-    const path = file('some.tar.gz', patchFile(module));
+    const path = file('some.tar.gz', patchFile(signer, module));
     expect(await run([path])).toEqual([
       {
         file: path,
@@ -92,7 +93,7 @@ describe('verify', () => {
 
   test('tells the same of the module alone, by its content and not its name', async () => {
     const { file, run } = givenMachine();
-    const [alone, packed] = await run([file('a.tar.gz', module), file('b.ko', patchFile(module))]);
+    const [alone, packed] = await run([file('a.tar.gz', module), file('b.ko', patchFile(signer, module))]);
     expect(alone).toMatchObject({
       kind: 'module',
       verdict: 'accepted',
@@ -119,7 +120,7 @@ describe('verify', () => {
       'a module signed over SHA-256',
       append(makeModule(), opensslSign(makeModule(), signer, '-md', 'sha256')),
       { signature: 'bad' },
-      /sha256, which the policy does not allow/,
+      /RSA and SHA-256, which the policy does not allow/,
     ],
     [
       'a well-signed module that is no live patch',
@@ -135,25 +136,25 @@ describe('verify', () => {
     ],
     [
       'a patch file with a changed module',
-      patchFile(changed),
+      patchFile(signer, changed),
       { kind: 'patch', signature: 'bad', version: '121.4', livepatch: true, digest: null, signer: null },
       /does not match/,
     ],
     [
       'a patch file that names another module',
-      patchFile(module, { ...METADATA, module: 'other', file: 'other.ko' }, 'other.ko'),
+      patchFile(signer, module, { ...METADATA, module: 'other' }),
       { kind: 'patch', signature: 'good' },
-      /another name than metadata\.json/,
+      /metadata\.json: module: does not agree with the module/,
     ],
     [
       'a patch file whose module is for another architecture',
-      patchFile(module, { ...METADATA, architecture: 'arm64' }),
+      patchFile(signer, module, { ...METADATA, architecture: 'arm64' }),
       { kind: 'patch', signature: 'good' },
-      /module is for amd64, metadata\.json says arm64/,
+      /metadata\.json: architecture: does not agree with the module/,
     ],
     [
       'a patch file cut short',
-      patchFile(module).subarray(0, 200),
+      patchFile(signer, module).subarray(0, 200),
       { kind: 'patch', signature: null },
       /broken/,
     ],
@@ -185,6 +186,20 @@ describe('verify', () => {
     const path = file('large.ko', module);
     truncateSync(path, LIMITS.patch.moduleBytes + 1);
     expect(await run([path])).toMatchObject([{ reason: expect.stringMatching(/larger than \d+ bytes/) }]);
+  });
+
+  test('verifies compressed modules as modules, and names what it cannot unpack', async () => {
+    const { file, run } = givenMachine();
+    const paths = [
+      file('a.ko.gz', gzipSync(module)),
+      file('a.ko.zst', zstdCompressSync(module)),
+      file('a.ko.xz', Buffer.from('fd377a585a000004e6d6b4460200', 'hex')),
+    ];
+    expect(await run(paths)).toMatchObject([
+      { kind: 'module', module: MODULE_NAME, kernel: RELEASE, verdict: 'accepted' },
+      { kind: 'module', module: MODULE_NAME, kernel: RELEASE, verdict: 'accepted' },
+      { kind: null, verdict: 'refused', reason: "it is compressed with xz: 'xz -dk' it first" },
+    ]);
   });
 
   test('accepts SHA-256 where that is asked for', async () => {
@@ -272,68 +287,64 @@ describe('the certificates to verify against', () => {
   });
 });
 
-describe('the blocklist that the server last sent', () => {
-  /** A machine whose last check-in was about METADATA's kernel and brought this blocklist. */
-  function givenAdvice(blocklist: Blocklist | undefined, kernel: string = METADATA.kernel) {
+describe('what was withdrawn or revoked, as this machine was last told', () => {
+  /** A machine whose last check-in brought these lists. */
+  function givenAdvice(lists: Partial<Advice>) {
     const machine = givenMachine();
     mkdirSync(join(machine.directory, 'data'));
-    const at = '2026-11-22T11:00:00Z';
     machine.store.state.write({
-      lastGoodCheck: { at, serial: 1, issuedAt: at, kernel },
-      advice: { support: 'supported', tier: 'stable', blocklist },
+      ...{ warnings: [], applied: [], replaced: [], reverted: [], held: [] },
+      advice: {
+        ...{ kernel: METADATA.kernel, support: 'supported', tier: 'stable' },
+        ...{ candidates: [], withdrawn: [], revokedKeys: [] },
+        ...lists,
+      },
     });
     return machine;
   }
-  const fingerprint = createHash('sha256').update(signer.der).digest('hex');
-  const digest = createHash('sha512').update(makeModule()).digest('hex');
+  const keyId = parseCertificates(signer.der, 'signer.pem')[0]?.keyId ?? '';
+  const { version, digest } = METADATA;
   const verdictsOf = async ({ file, run }: ReturnType<typeof givenMachine>) =>
-    (await run([file('some.tar.gz', patchFile(module)), file('some.ko', module)])).map(
+    (await run([file('some.tar.gz', patchFile(signer, module)), file('some.ko', module)])).map(
       ({ verdict, reason }) => reason ?? verdict,
     );
 
-  test.each<[string, Blocklist | undefined, string[]]>([
-    ['with nothing on it', undefined, ['accepted', 'accepted']],
+  test.each<[string, Partial<Advice>, string[]]>([
+    ['nothing', {}, ['accepted', 'accepted']],
     [
-      'with others on it',
-      { patches: ['121.3'], modules: ['0'.repeat(128)], certificates: ['0'.repeat(64)] },
+      'others',
+      { withdrawn: [{ version, digest: '0'.repeat(128) }], revokedKeys: ['0'.repeat(64)] },
       ['accepted', 'accepted'],
     ],
-    ['with the patch', { patches: ['121.4'] }, ['the server has taken patch 121.4 back', 'accepted']],
-    ['with the module', { modules: [digest] }, ['the module was revoked', 'the module was revoked']],
+    ['the patch', { withdrawn: [{ version, digest }] }, Array(2).fill('the module was withdrawn')],
     [
-      'with the certificate',
-      { certificates: [fingerprint] },
-      Array(2).fill('the module is signed with a certificate that was revoked'),
+      'the key',
+      { revokedKeys: [keyId] },
+      [
+        'metadata.json.p7s: metadata.json is signed with a key that was revoked',
+        'the module is signed with a key that was revoked',
+      ],
     ],
-  ])('%s is consulted', async (_, blocklist, verdicts) => {
-    const machine = givenAdvice(blocklist);
+  ])('%s, decides', async (_, lists, verdicts) => {
+    const machine = givenAdvice(lists);
     expect(await verdictsOf(machine)).toEqual(verdicts);
     expect(machine.warnings).toEqual([]);
   });
 
-  test('says nothing about the same version for another kernel', async () => {
-    expect(await verdictsOf(givenAdvice({ patches: ['121.4'] }, '6.1.0-1-amd64'))).toEqual([
-      'accepted',
-      'accepted',
-    ]);
-  });
-
-  test('that nobody sent keeps nothing from being verified, and one line says so', async () => {
+  test('keeps nothing from being verified when nobody told it, and one line says so', async () => {
     const machine = givenMachine();
     expect(await verdictsOf(machine)).toEqual(['accepted', 'accepted']);
     expect(machine.warnings).toEqual([
-      "the server's blocklist was not consulted: it never told this machine any",
+      'withdrawn patches and revoked keys are not known here: no server ever told this machine',
     ]);
   });
 
-  test('that cannot be read does neither', async () => {
-    const machine = givenAdvice({ modules: [digest] });
+  test('nor when it cannot be read', async () => {
+    const machine = givenAdvice({});
     writeFileSync(join(machine.directory, 'data/state.json'), 'no record');
     expect(await verdictsOf(machine)).toEqual(['accepted', 'accepted']);
     expect(machine.warnings).toEqual([
-      expect.stringMatching(
-        /^the server's blocklist was not consulted: .*record\.json cannot be understood$/,
-      ),
+      expect.stringMatching(/^withdrawn patches and revoked keys are not known here: .*state\.json/),
     ]);
   });
 });

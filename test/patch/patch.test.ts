@@ -219,10 +219,10 @@ describe('openPatch', () => {
     await expectRefusal(() => open({ trust }), 'signature', /key that was revoked/);
   });
 
-  test('refuses a module that was revoked, however it is wrapped', async () => {
+  test('refuses a module that was withdrawn, however it is wrapped', async () => {
     const { digest } = (await open()).metadata;
     const revoked = { keys: new Set<string>(), modules: new Set([digest]) };
-    await expectRefusal(() => open({ trust: { revoked } }), 'signature', /module was revoked/);
+    await expectRefusal(() => open({ trust: { revoked } }), 'signature', /module was withdrawn/);
   });
 });
 

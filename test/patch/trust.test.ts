@@ -195,6 +195,14 @@ describe('parseCertificates', () => {
     }
   });
 
+  test('tells the subject on one line, and without what drives a terminal', () => {
+    const names = ['a\x1b[2J', 'b\u2028c', 'd\u202ee', 'f\u009b2J'];
+    for (const name of names) {
+      const { pem } = makeSigner({ subject: `/CN=${name}`, extra: ['-utf8'] });
+      expect(subjects(pem)).toEqual([`CN=${name.replace(/[\p{C}\u2028]/gu, '\ufffd')}`]);
+    }
+  });
+
   test('takes dashes in a line of text for text', () => {
     expect(subjects(`not -----BEGIN CERTIFICATE-----\n${plain.pem}`)).toEqual(['CN=Plain']);
     expect(subjects(`-----BEGIN CERTIFICATE----- it is not\n${plain.pem}`)).toEqual(['CN=Plain']);
