@@ -137,6 +137,55 @@ function applied({ name }: GivenModule): LivePatch {
   return { name, enabled: true, inTransition: false };
 }
 
+interface GivenStack extends Given {
+  /** Not cumulative, of a function of its own, and linked without a build id. */
+  stacked: GivenModule;
+}
+
+/** What they rely on of patches that are stacked, and of modules without a build id. */
+export const STACK_CONTRACT: Record<string, (kernel: Kernel, given: GivenStack) => Promise<void>> = {
+  async 'keeps the patches below one that is not cumulative'(kernel, { older, stacked }) {
+    await apply(kernel, older);
+    await apply(kernel, stacked);
+    assert.deepEqual(names(kernel), [older.name, stacked.name].sort());
+    await takeOut(kernel, stacked.name);
+    assert.deepEqual(names(kernel), [older.name]);
+    await takeOut(kernel, older.name);
+  },
+  async 'takes out a patch that others are stacked on'(kernel, { older, stacked }) {
+    await apply(kernel, older);
+    await apply(kernel, stacked);
+    await takeOut(kernel, older.name);
+    assert.deepEqual(names(kernel), [stacked.name]);
+    await takeOut(kernel, stacked.name);
+  },
+  async 'puts a cumulative patch in the place of all others'(kernel, { newer, older, stacked }) {
+    await apply(kernel, older);
+    await apply(kernel, stacked);
+    await apply(kernel, newer);
+    await kernel.remove(older.name);
+    await kernel.remove(stacked.name);
+    assert.deepEqual(kernel.look([older.name, stacked.name]).loaded, [loaded(newer)]);
+    assert.deepEqual(names(kernel), [newer.name]);
+    await takeOut(kernel, newer.name);
+  },
+  async 'shows a module without a build id by its name alone'(kernel, { stacked }) {
+    await apply(kernel, stacked);
+    assert.deepEqual(kernel.look([]).loaded, [{ name: stacked.name }]);
+    await takeOut(kernel, stacked.name);
+  },
+};
+
+const names = (kernel: Kernel): string[] =>
+  patches(kernel)
+    .map(({ name }) => name)
+    .sort();
+
+async function apply(kernel: Kernel, { file, name }: GivenModule): Promise<void> {
+  await insert(kernel, file);
+  await kernel.waitForTransition(name);
+}
+
 async function insert(kernel: Kernel, file: string): Promise<void> {
   const fd = openSync(file, 'r');
   try {
