@@ -66,7 +66,7 @@ export const FAULT_FORMS: readonly FaultForm[] = [
   },
   // Every architecture
   {
-    head: /^kernel BUG at [^\s:]+:\d+!$|^Kernel BUG at \S+ \[verbose debug info unavailable\]$/,
+    head: /^kernel BUG at [^\s:]+:\d+!$|^Kernel BUG at \S+(?: \[[^\]]+\])? \[verbose debug info unavailable\]$/,
     taint: TAINT.die,
     source: 'lib/bug.c, __report_bug',
   },
@@ -76,7 +76,9 @@ export const FAULT_FORMS: readonly FaultForm[] = [
     source: 'kernel/panic.c, __warn, until 6.17',
   },
   {
-    head: new RegExp(String.raw`^WARNING: (?:[^\s:]+:\d+ )?at ${SYMBOL}(?: \[[^\]]*\])?, CPU#\d+: `),
+    head: new RegExp(
+      String.raw`^WARNING: (?:[^\s:]+:\d+ )?at (?:${SYMBOL}(?: \[[^\]]*\])?|0x[0-9a-f]+), CPU#\d+: `,
+    ),
     taint: TAINT.warn,
     source: 'kernel/panic.c, __warn, since 6.18',
   },

@@ -13,6 +13,7 @@ import {
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
 import { insertModule, livePatchModules, loadedModules, removeModule } from './modules.ts';
+import { type RefusedTarget, refusedTargets } from './refused-targets.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
 /** The running kernel, as operations see it; tests hand in a fake that passes the same contract tests. */
@@ -36,6 +37,11 @@ export interface Kernel {
   look(names: readonly string[]): KernelState;
   /** The names of all loaded modules that are live patches, those among them that patch nothing any more. */
   modules(): string[];
+  /**
+   * Modules that the kernel refused to load since the machine started, because a live patch could not be applied to
+   * them. Reads the whole log; never throws.
+   */
+  refusedTargets(): RefusedTarget[];
   /** Listens to what the kernel says from now on. */
   watchFaults(): Promise<FaultWatch>;
   /**
@@ -79,6 +85,7 @@ export function linuxKernel(root = '/'): Kernel {
       return { livePatches, loaded: loadedModules(root, [...namesOf(livePatches), ...names]) };
     },
     modules: () => livePatchModules(root),
+    refusedTargets: () => refusedTargets(root),
     watchFaults: async () => watchFaults(root),
     async insert(fd) {
       requireControl(root);

@@ -26,14 +26,29 @@ const RECORD_BYTES = 8192;
 
 /** Opens the kernel log at its end (Documentation/ABI/testing/dev-kmsg). */
 export function openLog(root: string): KernelLog {
-  let fd: number;
-  try {
-    fd = openSync(join(root, 'dev/kmsg'), constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch {
-    return openBuffer(root);
-  }
+  const fd = openRecords(root);
+  if (fd === undefined) return openBuffer(root);
   readRecords(fd);
   return { read: () => readRecords(fd), [Symbol.dispose]: () => closeSync(fd) };
+}
+
+/** All that the kernel still knows of what it said since it started; undefined where this process may not read it. */
+export function readLog(root: string): LogRecord[] | undefined {
+  const fd = openRecords(root);
+  if (fd === undefined) return readBuffer(root)?.flatMap((line) => parseLine(line) ?? []);
+  try {
+    return readRecords(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openRecords(root: string): number | undefined {
+  try {
+    return openSync(join(root, 'dev/kmsg'), constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

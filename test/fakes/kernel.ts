@@ -3,6 +3,7 @@ import { LivepatchError } from '../../src/errors.ts';
 import { findFault } from '../../src/kernel/faults.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { LogRecord } from '../../src/kernel/log.ts';
+import type { RefusedTarget } from '../../src/kernel/refused-targets.ts';
 import type { KernelSecurity } from '../../src/kernel/security.ts';
 import { type ModuleFile, readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
@@ -32,6 +33,8 @@ export interface FakeKernel extends Kernel {
   stacks(isStacked: (name: string) => boolean): void;
   /** From now on the kernel says of each live patch whether it is cumulative, as since 6.11. */
   tellCumulative(): void;
+  /** The kernel does not load a module, because this live patch could not be applied to it. */
+  refuseTarget(target: RefusedTarget): void;
   /** The kernel prints something of its own, as a warning. */
   say(...lines: string[]): void;
   /** A process writes to the kernel's log, as root may. */
@@ -54,6 +57,7 @@ export interface FakeState {
   /** By the names of loaded modules; absent where a module has none. */
   buildIds: Record<string, string | undefined>;
   said: LogRecord[];
+  refusedTargets: RefusedTarget[];
   mode: Mode;
   security: KernelSecurity;
   tellsCumulative: boolean;
@@ -97,6 +101,7 @@ export const freshState = (): FakeState => ({
   loaded: [],
   buildIds: {},
   said: [],
+  refusedTargets: [],
   mode: { contact: true, apply: true, sources: [] },
   security: SECURITY,
   tellsCumulative: false,
@@ -162,6 +167,7 @@ export function fakeKernel(
       };
     },
     modules: () => [...state.loaded],
+    refusedTargets: () => [...state.refusedTargets],
     async watchFaults() {
       const from = state.said.length;
       let closed = false;
@@ -264,6 +270,9 @@ export function fakeKernel(
     },
     tellCumulative() {
       state.tellsCumulative = true;
+    },
+    refuseTarget(target) {
+      state.refusedTargets.push(target);
     },
     say(...lines) {
       print(0, 4, lines);

@@ -48,6 +48,22 @@ describe('inside a snap', () => {
     expect(log.read()?.map(({ text }) => text)).toEqual(['eight']);
   });
 
+  it('knows the modules that were refused for a live patch', async () => {
+    const { refusedTargets } = await import('../../src/kernel/refused-targets.ts');
+    const said = "livepatch: patch 'lkp_x_121' failed for module 'nfs', refusing to load module 'nfs'";
+    const others = [
+      "x: patch 'a' failed for module 'b', refusing to load module 'b'",
+      "livepatch: enabling patch 'a'",
+    ];
+    const lines = [said, said, ...others].map((text) => `<4>[    1.000000] ${text}\n`);
+    writeFileSync(
+      join(snap, 'log'),
+      `${lines.join('')}<12>[    2.000000] ${said.replaceAll('nfs', 'ext4')}\n`,
+    );
+
+    expect(refusedTargets(snap)).toEqual([{ patch: 'lkp_x_121', module: 'nfs' }]);
+  });
+
   it('hears of a fault, and believes it when the kernel bears its mark', async () => {
     const { watchFaults } = await import('../../src/kernel/faults.ts');
     const taint = join(snap, 'proc/sys/kernel/tainted');

@@ -34,6 +34,7 @@ export const CONTRACT: Record<string, Check> = {
   async 'holds nothing to begin with'(kernel, { older }) {
     assert.deepEqual(kernel.look([older.name]), { livePatches: [], loaded: [] });
     assert.ok(!kernel.modules().includes(older.name));
+    assert.deepEqual(kernel.refusedTargets(), []);
   },
   async 'takes no name for a path'(kernel) {
     assert.deepEqual(kernel.look(['', '.', '..', '../../proc/self', 'no_such_module']).loaded, []);

@@ -112,6 +112,22 @@ export const FAULTS: Record<string, string[]> = {
     ...X86_BODY,
     END,
   ],
+  '7.3: WARN() of a place that has no name': [
+    'WARNING: lib/string_helpers.c:1035 at 0xffffffffc029e04c, CPU#0: cat/612',
+    ...X86_BODY,
+    END,
+  ],
+  'x86 5.4: UBSAN': [
+    'UBSAN: Undefined behaviour in fs/proc/version.c:12:3',
+    'shift exponent 64 is too large for 32-bit type int',
+    ...X86_FRAMES,
+  ],
+  'expedited RCU stall': [
+    'rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 0-.... } 21 jiffies s: 57 root: 0x1/.',
+    ...X86_FRAMES,
+  ],
+  'arm64 5.1: BUG()': ['Internal error: Oops - BUG: 0 [#1] PREEMPT SMP', `pc : f+0x1c/0x1d [${MODULE}]`],
+  'Xen, paravirtual': ['Oops: 0002 [#1] SMP NOPTI', `RIP: e030:f+0x198/0x240 [${MODULE}]`],
   'x86: refcount underflow, below our function': [
     'WARNING: CPU: 0 PID: 7 at lib/refcount.c:28 refcount_warn_saturate+0xba/0x110',
     'refcount_t: underflow; use-after-free.',
@@ -169,7 +185,7 @@ export const FAULTS: Record<string, string[]> = {
     END,
   ],
   'BUG() of a kernel without its places': [
-    `Kernel BUG at patched_version_proc_show+0x21/0x60 [verbose debug info unavailable]`,
+    `Kernel BUG at patched_version_proc_show+0x21/0x60 [${MODULE}] [verbose debug info unavailable]`,
     'invalid opcode: 0000 [#1] SMP',
     ...X86_BODY,
     END,
