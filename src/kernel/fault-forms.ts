@@ -1,5 +1,5 @@
 /** Bits of /proc/sys/kernel/tainted, Documentation/admin-guide/tainted-kernels.rst. */
-export const TAINT = { badPage: 5, die: 7, warn: 9, softLockup: 14 } as const;
+const TAINT = { badPage: 5, die: 7, warn: 9, softLockup: 14 } as const;
 
 /** How kernels report one kind of fault of their own. */
 export interface FaultForm {
@@ -13,8 +13,11 @@ export interface FaultForm {
 
 /** `function+0x1a/0x60`, and where it is no function of the kernel itself ` [module]` or ` [module build-id]`. */
 const SYMBOL = String.raw`[^\s+[\]]+\+0x[0-9a-f]+/0x[0-9a-f]+`;
-/** What a kernel was built with, after the count of oopses. */
-const FLAGS = String.raw`(?: *(?:SMP|DEBUG_PAGEALLOC|KASAN|PTI|NOPTI|PREEMPT[\w(){},]*))* *`;
+/**
+ * What a kernel was built with, after the count of oopses: `PREEMPT SMP NOPTI`, `PREEMPT_{RT,(full)}`. Any such letters,
+ * and not the words: a user's file name that repeats them must not keep us busy with all the ways to read it.
+ */
+const FLAGS = String.raw`[A-Z_{}, ]*(?:\([a-z]+\))?[A-Z_{}, ]*`;
 
 /**
  * Read in Linux 5.4, 5.10, 6.1, 6.12 and 7.3. Every head is long or whole enough that a task's name, 15 characters of

@@ -19,6 +19,11 @@ export function listLivePatches(root: string): LivePatch[] | undefined {
   }
 }
 
+/** Whether any patch is in transition; the kernel allows one at a time. */
+export function isInTransition(root: string): boolean {
+  return listLivePatches(root)?.some(({ inTransition }) => inTransition) === true;
+}
+
 /** Whether there is a list of live patches, and if not, why. */
 export type LivePatching = 'available' | 'forbidden' | 'not-built-in' | 'not-mounted';
 
@@ -98,12 +103,11 @@ export async function waitForTransition(root: string, name: string): Promise<voi
 }
 
 /**
- * Waits until no patch is in transition; the kernel allows one at a time.
+ * Waits until no patch is in transition.
  * @throws LivepatchError `transition`
  */
 export async function waitForIdle(root: string): Promise<void> {
-  const isQuiet = () => !listLivePatches(root)?.some(({ inTransition }) => inTransition);
-  if (await pollUntil(isQuiet, LIMITS.kernel.transitionTime)) return;
+  if (await pollUntil(() => !isInTransition(root), LIMITS.kernel.transitionTime)) return;
   throw new LivepatchError('transition', `another live patch was in transition for ${seconds()} s`, {
     hint: 'See /sys/kernel/livepatch/*/transition; try again later.',
   });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../limits.ts';
 import { run } from '../programs.ts';
 import type { LoadedModule } from '../types.ts';
-import { listLivePatches } from './livepatches.ts';
+import { isInTransition } from './livepatches.ts';
 import { openLog } from './log.ts';
 import { numberOf, readStart, textOf } from './read.ts';
 import { insertionRefused, isBusy, removalRefused } from './refusals.ts';
@@ -19,12 +19,15 @@ import { pollUntil } from './wait.ts';
 export async function insertModule(root: string, fd: number): Promise<void> {
   await provideDigest(root);
   for (let attempt = 1; ; attempt += 1) {
+    const wasInTransition = isInTransition(root);
     using log = openLog(root);
     // By descriptor, not by path: what was verified is what is loaded.
     const refusal = await kmod(root, 'insmod', `/proc/${process.pid}/fd/${fd}`);
     if (refusal === undefined) return;
-    const isWorthAnother = isBusy(refusal) && isInTransition(root) && attempt < LIMITS.kernel.busyRetries;
-    if (!isWorthAnother) throw insertionRefused(root, refusal, log.read() ?? []);
+    // It may have ended meanwhile.
+    const mayPass = isBusy(refusal) && (wasInTransition || isInTransition(root));
+    if (!mayPass || attempt === LIMITS.kernel.busyRetries)
+      throw insertionRefused(root, refusal, log.read() ?? []);
     await sleep(LIMITS.kernel.busyPause);
   }
 }
@@ -36,10 +39,6 @@ export async function insertModule(root: string, fd: number): Promise<void> {
 async function provideDigest(root: string): Promise<void> {
   if (isDigestAvailable(root) !== false) return;
   await run('modprobe', ['--quiet', 'crypto-sha512'], { root, timeout: LIMITS.kernel.commandTime });
-}
-
-function isInTransition(root: string): boolean {
-  return listLivePatches(root)?.some(({ inTransition }) => inTransition) === true;
 }
 
 /**

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LivepatchError } from '../errors.ts';
 import { snapFrom } from '../snapd/environment.ts';
+import { isInTransition } from './livepatches.ts';
 import type { LogRecord } from './log.ts';
 import { plainName } from './plain-name.ts';
 import { textOf } from './read.ts';
@@ -139,7 +139,8 @@ function busy({ reasons, root, security }: Refusal): string {
       ? `A kprobe is on ${name}: stop the program that set it (a tracer), and try again.`
       : `Something else holds ${name}, such as a kprobe of a tracer: stop it, and try again.`;
   }
-  return 'Another live patch was in transition all the time; try again later.';
+  if (isInTransition(root)) return 'Another live patch was in transition all the time; try again later.';
+  return `Something holds a function that is to be replaced, such as a tracer. ${MORE}`;
 }
 
 function invalid({ reasons }: Refusal): string {
@@ -147,5 +148,5 @@ function invalid({ reasons }: Refusal): string {
     return 'The patch does not go together with what is in the kernel; take that out first, or restart the machine.';
   }
   if (reasons.some((reason) => reason.includes('symbol'))) return 'The module was built for another kernel.';
-  return existsSync('/dev/kmsg') ? MORE : "See the kernel's log for its reason.";
+  return MORE;
 }

@@ -137,6 +137,39 @@ describe('what is no report of the kernel', () => {
     );
   });
 
+  it('costs no more to tell than to read, however it was made', () => {
+    const pieces = [
+      'PREEMPT',
+      'SMP',
+      ' SMP',
+      'a ',
+      ' in ',
+      '1:',
+      ': 0000 [#1]',
+      ' f+0x1/0x2',
+      '(',
+      ' ',
+      'at ',
+    ];
+    for (const head of [
+      'x: 0000 [#1]',
+      'Oops: x: 0000 [#1] ',
+      'Internal error: x: 0 [#1]',
+      'UBSAN: x',
+      'WARNING: ',
+      'BUG: KASAN: ',
+      '',
+    ]) {
+      for (const piece of pieces) {
+        // The longest record, which is no report for its end.
+        const text = `${head}${piece.repeat(1000)}`.slice(0, 1000);
+        const began = performance.now();
+        findFault(say([`${text}!`]), PATCH);
+        expect(performance.now() - began, text.slice(0, 40)).toBeLessThan(2000);
+      }
+    }
+  });
+
   it('is a stack that is shown long after a report', () => {
     const [head, , end] = at('') as [string, string, string];
     expect(findFault([...say([head]), ...say([...DUMP, end], { seconds: 106 })], PATCH)).toBeUndefined();

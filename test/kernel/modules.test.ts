@@ -58,6 +58,14 @@ describe('inserting a module', () => {
     expect(read('taken')).toBe('the module'.repeat(LIMITS.kernel.busyRetries));
   });
 
+  it('is tried again when the transition has ended meanwhile', async () => {
+    tree.livePatch('kpatch_x', { enabled: true, inTransition: true });
+    const script = `#!/bin/sh\nPATH=/usr/bin:/bin\ncat "$1" >>${tree.root}/taken\necho 0 >${tree.root}/sys/kernel/livepatch/kpatch_x/transition\ntest "$(wc -c <${tree.root}/taken)" -gt 10 || { echo "Device or resource busy" >&2; exit 1; }\n`;
+    tree.write('usr/sbin/insmod', script, { program: true });
+    await insertModule(tree.root, fd);
+    expect(read('taken')).toBe('the module'.repeat(2));
+  });
+
   it('is not tried again while nothing is in transition', async () => {
     insmod('Device or resource busy');
     tree.livePatch('kpatch_x', { enabled: true, inTransition: false });

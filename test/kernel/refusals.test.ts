@@ -53,7 +53,13 @@ describe('a module that the kernel refuses', () => {
     ['File exists', 'as loaded already', {}, /unloaded first/],
     ['Unknown symbol in module', 'for what it needs', {}, /not loaded/],
     ['No such device', 'by its own callback', {}, /callback/],
-    ['Device or resource busy', 'for a transition', {}, /in transition all the time/],
+    [
+      'Device or resource busy',
+      'for a transition',
+      { 'sys/kernel/livepatch/x/enabled': '1', 'sys/kernel/livepatch/x/transition': '1' },
+      /in transition all the time/,
+    ],
+    ['Device or resource busy', 'without a transition', {}, /^Something holds a function/],
     [
       'Device or resource busy',
       'while tracing is off',
