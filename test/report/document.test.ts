@@ -4,7 +4,18 @@ import { renderJson } from '../../src/report/json.ts';
 import { kernelUpgrade, rebootCanWait } from '../../src/report/kernel-upgrade.ts';
 import { renderPrometheus } from '../../src/report/prometheus.ts';
 import { upToDate } from '../../src/report/up-to-date.ts';
-import { advice, checked, documentOf, live, NAMES, P121, P122, patch, scenario } from './scenarios.ts';
+import {
+  advice,
+  checked,
+  documentOf,
+  live,
+  NAMES,
+  P121,
+  P122,
+  patch,
+  scenario,
+  together,
+} from './scenarios.ts';
 
 /** Of every scenario: check state, patch state, version in use, whether to reboot, whether it is up to date. */
 const EXPECTED = `
@@ -79,11 +90,25 @@ describe('the status document', () => {
     });
   });
 
+  it('takes a patch of another kernel for no patch of this one', () => {
+    const other = patch('121.1', { kernel: '6.1.0-55-amd64' });
+    expect(documentOf({ state: checked({ applied: [other] }) }).patchState).toBe('nothing-to-apply');
+    const { advice: _, ...unheard } = checked({ reverted: [other] });
+    expect(documentOf({ state: unheard }).patchState).toBe('unknown');
+    expect(documentOf({ state: { ...unheard, reverted: [P121] } }).patchState).toBe('unapplied');
+  });
+
+  it('is not applying while somebody else takes out a patch of his own', () => {
+    const kernel = together(live(P121), live(patch('9.9'), { enabled: false, inTransition: true }));
+    expect(documentOf({ state: checked({ applied: [P121] }), kernel })).toMatchObject({
+      patchState: 'applied',
+      inTransition: true,
+    });
+  });
+
   it('does not forget the patch that is being replaced, in whichever list it is remembered', () => {
     const state = checked({ applied: [P122], replaced: [P121] });
-    const kernel = live(P122, { inTransition: true });
-    kernel.livePatches?.push({ name: P121.module, enabled: true, inTransition: false });
-    kernel.loaded.push({ name: P121.module, buildId: P121.buildId });
+    const kernel = together(live(P122, { inTransition: true }), live(P121));
     expect(documentOf({ state, kernel })).toMatchObject({ patchState: 'applying', version: '121.1' });
   });
 
@@ -98,10 +123,8 @@ describe('the status document', () => {
     const fix = { name: 'CVE-2016-0001', description: '', bug: '', patched: true };
     const one = patch('1.1', { fixes: [{ ...fix, patched: false }] });
     const two = patch('2.1', { fixes: [{ ...fix, name: 'cve-2016-0001' }] });
-    const kernel = live(one);
-    kernel.livePatches?.push({ name: two.module, enabled: true, inTransition: false });
-    kernel.loaded.push({ name: two.module, buildId: two.buildId });
-    const { fixes } = documentOf({ state: checked({ applied: [one, two] }), kernel });
+    const state = checked({ applied: [one, two] });
+    const { fixes } = documentOf({ state, kernel: together(live(one), live(two)) });
     expect(fixes).toEqual([{ ...fix, name: 'cve-2016-0001' }]);
   });
 
