@@ -1,12 +1,13 @@
-import { closeSync, constants, fchmodSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ensureDirectory, isMissing, PRIVATE, readIfThere, storageError } from './files.ts';
+import { LivepatchError } from '../errors.ts';
+import { ensureDirectory, isMissing, PRIVATE, readIfThere, setAside, storageError } from './files.ts';
 
 /** Lines that are only ever added to, and that never fill a disk: `log`, `log.1`, `log.2` … */
 export interface BoundedLog {
-  /** @throws LivepatchError `storage` */
+  /** What is in its place and cannot be read is set aside. @throws LivepatchError `storage` */
   append(line: string): void;
-  /** Every line that is still there, the newest first. @throws LivepatchError `storage` */
+  /** Every line that is still there and can be read, the newest first. @throws LivepatchError `no-permission` */
   newestFirst(): string[];
 }
 
@@ -20,18 +21,20 @@ export function boundedLog(path: string, limits: { bytes: number; files: number 
     append(line) {
       try {
         ensureDirectory(dirname(path), 0o700);
-        if (sizeOf(path) + Buffer.byteLength(line) + 1 > limits.bytes) rotate(names);
+        const before = readText(path);
+        if (before === undefined) setAside(path);
+        if (Buffer.byteLength(`${before ?? ''}${line}\n`) > limits.bytes) rotate(names);
         addTo(path, `${line}\n`);
       } catch (error) {
         throw storageError('write', path, error);
       }
     },
     newestFirst: () =>
-      names.flatMap((name) => (readIfThere(name) ?? '').split('\n').reverse()).filter((line) => line !== ''),
+      names.flatMap((name) => (readText(name) ?? '').split('\n').reverse()).filter((line) => line !== ''),
   };
 }
 
-const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
 function addTo(path: string, text: string): void {
   // O_NONBLOCK: a FIFO at our path must not hang us.
@@ -55,16 +58,12 @@ function rotate(names: readonly string[]): void {
   }
 }
 
-function sizeOf(path: string): number {
+/** @returns undefined when what is there cannot be read, whatever the reason. */
+function readText(path: string): string | undefined {
   try {
-    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      return fstatSync(fd).size;
-    } finally {
-      closeSync(fd);
-    }
+    return readIfThere(path) ?? '';
   } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
+    if (error instanceof LivepatchError && error.code === 'no-permission') throw error;
+    return undefined;
   }
 }

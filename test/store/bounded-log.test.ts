@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { boundedLog } from '../../src/store/bounded-log.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { OBSTACLES } from './obstacles.ts';
 
 it('never grows beyond its files, and gives the newest line first', () => {
   const directory = temporaryDirectory();
@@ -29,9 +30,24 @@ it('writes through no symbolic link', () => {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, 'precious'), 'mine');
   symlinkSync(join(directory, 'precious'), join(directory, 'log'));
-  const log = boundedLog(join(directory, 'log'), { bytes: 100, files: 2 });
-  expect(() => log.append('x')).toThrow(expect.objectContaining({ code: 'storage' }));
+  boundedLog(join(directory, 'log'), { bytes: 100, files: 2 }).append('x');
   expect(readFileSync(join(directory, 'precious'), 'utf8')).toBe('mine');
+});
+
+it.each(
+  Object.entries(OBSTACLES)
+    .slice(2)
+    .filter(([what]) => what !== 'half a file'),
+)('goes on when %s is in its place, and keeps that aside', (_what, obstruct) => {
+  const directory = temporaryDirectory();
+  const log = boundedLog(join(directory, 'log'), { bytes: 100, files: 2 });
+  log.append('old');
+  renameSync(join(directory, 'log'), join(directory, 'log.1'));
+  obstruct(join(directory, 'log'));
+  expect(log.newestFirst()).toEqual(['old']);
+  log.append('new');
+  expect(log.newestFirst()).toEqual(['new', 'old']);
+  expect(readdirSync(directory).sort()).toEqual(['log', 'log.1', 'log.unreadable']);
 });
 
 it('is empty when nothing was ever written', () => {
