@@ -98,9 +98,12 @@ type Exemption = { port?: string | undefined } & (
 
 /** @returns which entry of a no-proxy list can never match, and why; undefined when each of them can. */
 export function noProxyProblem(text: string): string | undefined {
-  for (const entry of entriesOf(text)) {
+  for (const [index, entry] of entriesOf(text).entries()) {
     const exemption = exemptionOf(entry);
-    if ('problem' in exemption) return `"${printable(entry, LONGEST)}" can never match: ${exemption.problem}`;
+    if (!('problem' in exemption)) continue;
+    // The address of a proxy may have been put here by mistake, with its password.
+    const named = entry.includes('@') ? `entry ${index + 1}` : `"${printable(entry, LONGEST)}"`;
+    return `${named} can never match: ${exemption.problem}`;
   }
   return undefined;
 }

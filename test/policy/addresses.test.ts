@@ -137,7 +137,6 @@ describe('an entry of no-proxy', () => {
     ['.', 'it is no name of a host; entries are separated by commas'],
     ['256.0.0.1', 'it is no name of a host; entries are separated by commas'],
     ['fe80::1%eth0', 'it is no name of a host; entries are separated by commas'],
-    ['user@example.com', 'it is no name of a host; entries are separated by commas'],
     ['example.com:0', 'no such port'],
     ['example.com:65536', 'no such port'],
     ['example.com:https', 'it is no name of a host; entries are separated by commas'],
@@ -145,6 +144,14 @@ describe('an entry of no-proxy', () => {
     expect(noProxyProblem(text)).toBe(problem && `"${text}" can never match: ${problem}`);
     expect(noProxyProblem(`ok.example, ${text}`)).toBe(problem && `"${text}" can never match: ${problem}`);
   });
+
+  it.each(['http://fleet:s3cret@proxy', 'fleet:s3cret@proxy', 's3cret@proxy/8', 's3cret@proxy:3128'])(
+    'that may hold a password is not repeated: %s',
+    (entry) => {
+      expect(noProxyProblem(`ok.example, ${entry}`)).toMatch(/^entry 2 can never match: /);
+      expect(noProxyProblem(`ok.example, ${entry}`)).not.toContain('s3cret');
+    },
+  );
 
   it('matches any spelling of its own address', () => {
     fc.assert(

@@ -100,19 +100,20 @@ describe('the environment of the process changes nothing', () => {
     ['NODE_USE_ENV_PROXY', { NODE_USE_ENV_PROXY: '1' }],
     ['NODE_OPTIONS', { NODE_OPTIONS: '--use-env-proxy' }],
     ['NODE_TLS_REJECT_UNAUTHORIZED', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
+    ['NODE_EXTRA_CA_CERTS', {}],
     ['an old TLS', { NODE_OPTIONS: '--tls-min-v1.0' }],
   ])('%s', async (_what, env) => {
     const nowhere = `http://127.0.0.1:${await freePort()}`;
     for (const tls of [true, false]) {
       const scene = await startSourceScene({ tls });
       await scene.addPatch('121.1');
-      const ca = join(scene.pki.authority.directory, 'ca.pem');
+      const caFile = join(scene.pki.authority.directory, 'ca.pem');
       const ask = (ca: string) =>
         execa(process.execPath, [join(import.meta.dirname, 'ask.ts'), scene.server.url, ca], {
-          env: { http_proxy: nowhere, https_proxy: nowhere, ...env },
+          env: { http_proxy: nowhere, https_proxy: nowhere, NODE_EXTRA_CA_CERTS: caFile, ...env },
           reject: false,
         });
-      expect((await ask(ca)).stdout).toBe('supported');
+      expect((await ask(caFile)).stdout).toBe('supported');
       if (tls) expect((await ask('')).stdout).toBe('network');
     }
   });
