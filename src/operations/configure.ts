@@ -90,7 +90,7 @@ async function requireAnswer({ connect, kernel, progress, store }: Context, chan
   if (!store.token.exists() || !kernel.mode().contact) return;
   progress(`asking ${config.remoteServer.origin}`);
   try {
-    await (await connect(config)).support(kernel.machine());
+    await (await connect(config)).registry?.support(kernel.machine());
   } catch (error) {
     const failure = error instanceof LivepatchError ? error : undefined;
     throw new LivepatchError(

@@ -25,6 +25,7 @@ import {
   unsupported,
 } from './refusals.ts';
 import { isCheckDue } from './schedule.ts';
+import { compareVersions } from './version.ts';
 
 /**
  * The one place where anything is decided: what to do next. Pure and total. The loop calls it again after every action,
@@ -228,7 +229,7 @@ function update(s: Situation): Action {
   const { mode, run } = s;
   const atBoot = s.goal.kind === 'refresh' && s.goal.occasion === 'boot';
   if (atBoot && mode.apply && run.check === 'not-yet') {
-    const action = restore(s);
+    const action = restore(s) ?? salvage(s);
     if (action !== undefined) return action;
   }
   if (!s.enabled) return conclude(s);
@@ -268,6 +269,17 @@ function restore(s: Situation): Action | undefined {
     return obtain(patch, s);
   }
   return undefined;
+}
+
+/** At boot, when nothing is remembered because the state was lost: the newest file on disk that policy allows. */
+function salvage(s: Situation): Action | undefined {
+  if (s.state.applied.length > 0 || s.state.reverted.length > 0) return undefined;
+  const unread = s.payloads.find((sha256) => isUnread(sha256, s));
+  if (unread !== undefined) return { do: 'prove', sha256: unread, expected: undefined };
+  const newest = s.run.proven
+    .filter((patch) => !s.run.failed.includes(patch.digest) && objectionTo(patch, s) === undefined)
+    .toSorted((one, other) => compareVersions(other.version, one.version))[0];
+  return newest === undefined || isInKernel(newest, s) ? undefined : obtain(newest, s);
 }
 
 /** What this kernel had: a patch that another one displaced comes back only when that one failed. */

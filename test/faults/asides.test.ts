@@ -34,7 +34,7 @@ describe.each(ASIDES)('%s that is answered by', (_aside, path, whispered) => {
     site.network.limits = { ...LIMITS.network, cvesTime: 400, pingTime: 400 };
     site.misbehave(path, handler);
     const began = performance.now();
-    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ kind: 'applied' });
     // As long as it was given, and what the refresh itself takes on a busy machine.
     expect(performance.now() - began).toBeGreaterThan(400);
     expect(performance.now() - began).toBeLessThan(400 + 2500);
@@ -61,7 +61,7 @@ it('pings that are taken one slower than the other hold a refresh no longer than
   }));
   site.store.pings.write(owed);
   const began = performance.now();
-  expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
+  expect(await refresh(site.context)).toMatchObject({ kind: 'applied' });
   expect(performance.now() - began).toBeLessThan(LIMITS.network.pingsTime + LIMITS.network.pingTime + 2500);
   expect(taken).toBeGreaterThan(1);
   expect(site.whispered).toContainEqual(expect.stringMatching(/ was not taken: there was no time left$/));

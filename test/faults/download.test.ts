@@ -22,7 +22,7 @@ describe('a download goes on', () => {
   it('never, when the payload is here already: a patch that failed to apply is not fetched twice', async () => {
     site.kernel.refuseNextInsert('Invalid module format');
     await expect(refresh(site.context)).rejects.toMatchObject({ code: 'kernel-refused' });
-    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ kind: 'applied' });
     expect(requests()).toHaveLength(1);
   });
 
@@ -30,14 +30,14 @@ describe('a download goes on', () => {
     site.kernel.refuseNextInsert('Invalid module format');
     await expect(refresh(site.context)).rejects.toMatchObject({ code: 'kernel-refused' });
     writeFileSync(join(site.common, 'patches', site.payloads()[0] as string), Buffer.alloc(file.length));
-    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ kind: 'applied' });
     expect(requests()).toHaveLength(2);
   });
 
   it('and tells how far it is', async () => {
     const seen: [number, number][] = [];
     site.context.transferred = (received, total) => seen.push([received, total]);
-    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ kind: 'applied' });
     expect(seen.at(-1)).toEqual([file.length, file.length]);
   });
 });

@@ -77,7 +77,7 @@ export async function startFaultySite(options: { tls?: boolean } = {}) {
     async goodRefresh(): Promise<void> {
       misbehave = undefined;
       network.limits = LIMITS.network;
-      expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
+      expect(await refresh(scene.context)).toMatchObject({ kind: 'applied' });
       expect(payloads()).toHaveLength(1);
     },
   };

@@ -41,11 +41,11 @@ it('serves twenty machines at once', async () => {
     worlds.map((context) => enable(context, new Secret(server.database.addAuthToken()))),
   );
   expect(enabled.map(({ first }) => first)).toEqual(
-    worlds.map(() => expect.objectContaining({ action: 'applied' })),
+    worlds.map(() => expect.objectContaining({ kind: 'applied' })),
   );
   publish('122.1');
   const outcomes = await Promise.all(worlds.map((context) => refresh(context)));
-  expect(outcomes).toEqual(worlds.map(() => expect.objectContaining({ action: 'applied' })));
+  expect(outcomes).toEqual(worlds.map(() => expect.objectContaining({ kind: 'applied' })));
 });
 
 it('brings all of them through the death of the server in mid-answer', async () => {
@@ -64,7 +64,7 @@ it('brings all of them through the death of the server in mid-answer', async () 
     tls: server.pki,
     port: server.server.port,
   });
-  expect(await refreshed).toEqual(worlds.map(() => expect.objectContaining({ action: 'applied' })));
+  expect(await refreshed).toEqual(worlds.map(() => expect.objectContaining({ kind: 'applied' })));
   expect(again.requests.length).toBeGreaterThan(0);
   await again.close();
 });

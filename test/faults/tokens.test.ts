@@ -119,7 +119,7 @@ describe('a token is sent', () => {
       tokens.configured = request.headers.authorization;
       response.writeHead(302, { location: `${other.url}/file` }).end();
     });
-    expect(await refresh(site.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(site.context)).toMatchObject({ kind: 'applied' });
     await other.close();
     expect(tokens).toEqual({ configured: `Bearer ${site.machineToken.reveal()}`, other: undefined });
   });

@@ -40,16 +40,15 @@ describe('a patch that the kernel finds a bug in', () => {
     expect(store.pending.all()).toMatchObject([{ version: '121.1', trace: OOPS }]);
 
     kernel.reboot();
-    expect(await refresh(context, { boot: true })).toMatchObject({
-      action: 'hold',
-      hold: { why: 'kernel-bug' },
+    expect(await refresh(context, { occasion: 'boot' })).toMatchObject({
+      kind: 'held', held: [{ why: 'kernel-bug' }],
     });
-    expect(kernel.livePatches()).toEqual([]);
+    expect(kernel.look([]).livePatches).toEqual([]);
   });
 
   it('is no other than the one that it points at', async () => {
     sayWhileWatched('BUG: soft lockup', 'RIP: 0010:f+0x1/0x2 [ext4]', `Modules linked in: ${MODULE}(OEK)`);
-    expect(await refresh(sandbox.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(sandbox.context)).toMatchObject({ kind: 'applied' });
     expect(sandbox.store.pending.all()).toEqual([]);
   });
 });
@@ -73,43 +72,42 @@ describe('a patch that the machine went down with', () => {
 
   it('is held back, and status names its lock and what is missed', async () => {
     const { kernel, context } = sandbox;
-    expect(await refresh(context, { boot: true })).toMatchObject({
-      action: 'hold',
-      hold: { why: 'not-yet' },
+    expect(await refresh(context, { occasion: 'boot' })).toMatchObject({
+      kind: 'held', held: [{ why: 'not-yet' }],
     });
     expect(status(context).held).toMatchObject({
       message: expect.stringContaining(`locks/${MODULE}_121.1`),
       missed: ['CVE-2026-0001'],
     });
-    expect(kernel.livePatches()).toEqual([]);
+    expect(kernel.look([]).livePatches).toEqual([]);
   });
 
   it('is tried once more when the machine has been up for a while, and then no more', async () => {
     const { kernel, context } = sandbox;
     kernel.stayUp(899);
-    expect(await refresh(context)).toMatchObject({ hold: { why: 'not-yet' } });
+    expect(await refresh(context)).toMatchObject({ held: [{ why: 'not-yet' }] });
     kernel.stayUp(900);
     await crash();
     kernel.stayUp(90_000);
-    expect(await refresh(context)).toMatchObject({ hold: { why: 'crashed' } });
+    expect(await refresh(context)).toMatchObject({ held: [{ why: 'crashed' }] });
     expect(status(context).patchState).toBe('apply-failed');
   });
 
   it('is forgiven when it settles at the second try', async () => {
     const { kernel, store, context } = sandbox;
     kernel.stayUp(900);
-    expect(await refresh(context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied' });
     expect(store.pending.all()).toEqual([]);
   });
 
   it('is tried again at once when the administrator says so', async () => {
-    expect(await refresh(sandbox.context, { retryBlocked: true })).toMatchObject({ action: 'applied' });
+    expect(await refresh(sandbox.context, { retryBlocked: true })).toMatchObject({ kind: 'applied' });
   });
 
   it('does not stand in the way of a newer one', async () => {
     const { server, context } = sandbox;
     server.publish('122.1');
-    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '122.1' }] });
   });
 
   it('is not forgotten when the kernel refuses the second try', async () => {
@@ -130,7 +128,7 @@ describe('another minor version', () => {
 
   it('takes the place of the one whose module has the same name', async () => {
     const { kernel, versionOf, context } = sandbox;
-    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '121.2' } });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '121.2' }] });
     expect(versionOf(MODULE)).toBe('121.2');
     expect(kernel.deeds.slice(1)).toEqual([`disable ${MODULE}`, `remove ${MODULE}`, `insert ${MODULE}`]);
   });
@@ -140,7 +138,7 @@ describe('another minor version', () => {
     kernel.refuseNextInsert('Invalid module format');
     await expect(refresh(context)).rejects.toMatchObject({ code: 'kernel-refused' });
     expect(versionOf(MODULE)).toBe('121.1');
-    expect(kernel.livePatches()).toEqual([{ name: MODULE, enabled: true, inTransition: false }]);
+    expect(kernel.look([]).livePatches).toEqual([{ name: MODULE, enabled: true, inTransition: false }]);
     expect(status(context)).toMatchObject({ patchState: 'apply-failed', version: '121.1' });
     expect(store.pending.all()).toEqual([]);
   });
@@ -152,16 +150,16 @@ describe('a clock', () => {
     async (now) => {
       const { kernel, context } = sandbox;
       context.now = () => new Date(now);
-      expect(await refresh(context)).toMatchObject({ action: 'applied' });
+      expect(await refresh(context)).toMatchObject({ kind: 'applied' });
       context.now = () => new Date('2026-11-22T12:00:00Z');
-      expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
+      expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
       kernel.reboot();
       context.now = () => new Date(now);
-      expect(await refresh(context, { boot: true })).toMatchObject({
+      expect(await refresh(context, { occasion: 'boot' })).toMatchObject({
         action: 'keep',
         why: 'already-applied',
       });
-      expect(kernel.livePatches()).toHaveLength(1);
+      expect(kernel.look([]).livePatches).toHaveLength(1);
     },
   );
 });
@@ -170,12 +168,12 @@ describe('what the server has taken back', () => {
   it('is not applied again after a reboot, and status keeps saying so', async () => {
     const { kernel, server, context } = sandbox;
     await refresh(context);
-    server.block('121.1');
+    server.withdraw('121.1');
     await refresh(context);
     kernel.reboot();
-    await refresh(context, { boot: true });
+    await refresh(context, { occasion: 'boot' });
     await refresh(context);
-    expect(kernel.livePatches()).toEqual([]);
-    expect(status(context)).toMatchObject({ patchState: 'unapplied', held: { why: 'blocklisted' } });
+    expect(kernel.look([]).livePatches).toEqual([]);
+    expect(status(context)).toMatchObject({ patchState: 'unapplied', held: [{ why: 'withdrawn' }] });
   });
 });

@@ -90,7 +90,7 @@ describe('CVE data', () => {
       },
     });
     scene.publish('121.1');
-    expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(scene.context)).toMatchObject({ kind: 'applied' });
     expect(status(scene.context).cves).toBeUndefined();
     expect(scene.whispered.at(-1)).toMatch(told);
   });

@@ -29,7 +29,7 @@ describe('disable', () => {
     });
     expect(existsSync(join(common, 'machine-token'))).toBe(false);
     expect(readdirSync(join(common, 'patches'))).toEqual([]);
-    expect(kernel.livePatches()).toHaveLength(1);
+    expect(kernel.look([]).livePatches).toHaveLength(1);
     expect(server.server.requests.at(-1)).toMatchObject({ method: 'DELETE', status: 204 });
   });
 
@@ -61,7 +61,7 @@ describe('disable', () => {
     await disable(context, { unpatch: false });
     const { Secret } = await import('../../src/secret.ts');
     const again = await enable(context, new Secret(server.database.addAuthToken()));
-    expect(again.first).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(again.first).toMatchObject({ kind: 'kept', why: 'already-applied' });
     expect(kernel.deeds).toEqual([`insert ${MODULE}`]);
   });
 });

@@ -25,7 +25,7 @@ const COMMANDS = {
       await withNews(sandbox);
       sandbox.kernel.reboot();
     },
-    act: ({ context }: Sandbox) => refresh(context, { boot: true }),
+    act: ({ context }: Sandbox) => refresh(context, { occasion: 'boot' }),
   },
   'disable --unpatch': {
     prepare: withNews,

@@ -11,7 +11,7 @@ describe('enable', () => {
     const { authToken, common, kernel, publish, context } = await startScene();
     publish('121.1');
     const { first, machineToken } = await enable(context, authToken);
-    expect(first).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
+    expect(first).toMatchObject({ kind: 'applied', patches: [{ version: '121.1' }] });
     expect(kernel.deeds).toEqual(['insert lkp_Debian_6_1_0_56_amd64_121']);
     expect(readFileSync(join(common, 'machine-token'), 'utf8')).toBe(`${machineToken.reveal()}\n`);
     expect(statSync(join(common, 'machine-token')).mode & 0o777).toBe(0o600);

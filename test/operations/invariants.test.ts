@@ -40,7 +40,7 @@ const BREAKS: Record<string, (sandbox: Sandbox) => Partial<Subject>> = {
     locksBefore: [{ ...lock, bootId: 'boot-0', attempt: 2 }],
   }),
   'a patch in the kernel keeps its lock until it has settled': () => ({
-    deeds: [{ ...insertion, kind: 'lift', inKernel: true, watched: 9_999 }],
+    deeds: [{ ...insertion, kind: 'clear', inKernel: true, watched: 9_999 }],
   }),
   'a run that ends well leaves no lock but of a bug or a crash': ({ store }) => {
     store.pending.write({ ...lock, bootId: 'boot-1', attempt: 1 });

@@ -109,7 +109,7 @@ export const INVARIANTS: Record<string, Invariant> = {
   'what status calls applied, the kernel holds: that very code, enabled and at rest': ({ sandbox }) => {
     const document = documentOf(sandbox);
     if (document?.patchState !== 'applied') return undefined;
-    const atRest = (sandbox.kernel.livePatches() ?? []).find(
+    const atRest = (sandbox.kernel.look([]).livePatches ?? []).find(
       ({ enabled, inTransition, name }) =>
         enabled && !inTransition && sandbox.versionOf(name) === document.version,
     );
@@ -160,7 +160,7 @@ export function broken(subject: Subject): string[] {
 
 /** The versions whose code patches the kernel. */
 function inKernel({ kernel, versionOf }: Sandbox): (string | undefined)[] {
-  return (kernel.livePatches() ?? [])
+  return (kernel.look([]).livePatches ?? [])
     .filter(({ enabled, name }) => enabled && name.startsWith('lkp_'))
     .map(({ name }) => versionOf(name));
 }

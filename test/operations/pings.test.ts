@@ -71,7 +71,7 @@ describe('pings', () => {
     await refresh(scene.context);
     scene.kernel.reboot();
     const offline = { ...scene.context, connect: () => Promise.reject(new Error('no network')) };
-    await refresh(offline, { boot: true });
+    await refresh(offline, { occasion: 'boot' });
     expect(told(scene)).toEqual(APPLIED);
     await refresh(scene.context);
     expect(told(scene).sort()).toEqual([...APPLIED, ...APPLIED, '121.1 rebooted'].sort());
@@ -132,7 +132,7 @@ describe('a patch does not wait for its pings', () => {
       },
     });
     scene.publish('121.1');
-    expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(scene.context)).toMatchObject({ kind: 'applied' });
     // The first was not taken, so the others were not tried.
     const pings = scene.server.server.requests.filter(({ path }) => path === '/v1/pings');
     expect(pings).toHaveLength(1);
@@ -163,7 +163,7 @@ describe('a patch does not wait for its pings', () => {
     scene.store.pings.write = () => {
       throw new Error('no space left');
     };
-    expect(await refresh(scene.context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(scene.context)).toMatchObject({ kind: 'applied' });
     expect(scene.whispered).toContain('what is to be told about patches could not be noted: no space left');
   });
 });

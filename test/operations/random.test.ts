@@ -17,7 +17,7 @@ const TOKEN = new Secret('an-auth-token');
 const COMMANDS = {
   enable: (context: Context) => enable(context, TOKEN),
   refresh: (context: Context) => refresh(context),
-  'refresh --boot': (context: Context) => refresh(context, { boot: true }),
+  'refresh --boot': (context: Context) => refresh(context, { occasion: 'boot' }),
   'refresh --retry-blocked': (context: Context) => refresh(context, { retryBlocked: true }),
   revert,
   disable: (context: Context) => disable(context, { unpatch: false }),
@@ -152,7 +152,7 @@ function arrange({ dieAt, kernel, server, context }: Sandbox, trouble: Trouble):
     case 'bug': {
       const { sleep } = context;
       context.sleep = async (milliseconds) => {
-        const [patch] = kernel.livePatches() ?? [];
+        const [patch] = kernel.look([]).livePatches ?? [];
         kernel.say(
           'BUG: kernel NULL pointer dereference',
           `RIP: 0010:oops+0x1/0x2 [${patch?.name}]`,

@@ -33,7 +33,7 @@ describe('a record that cannot be understood', () => {
   it('is put aside by the next run, which says so and knows the patch again', async () => {
     const { kernel, store, told, context } = sandbox;
     told.length = 0;
-    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
     expect(told).toContain(
       `the record cannot be understood: it is put aside as ${record}.unreadable, and a new one is begun`,
     );
@@ -45,17 +45,16 @@ describe('a record that cannot be understood', () => {
   it('does not open the way to an older patch', async () => {
     const { server, context } = sandbox;
     server.publish('120.1');
-    server.withdraw('121.1');
-    expect(await refresh(context)).toMatchObject({ action: 'hold', hold: { why: 'rollback' } });
+    server.drop('121.1');
+    expect(await refresh(context)).toMatchObject({ kind: 'held', held: [{ why: 'rollback' }] });
   });
 
   it('does not lose the patch at boot', async () => {
     const { kernel, server, context } = sandbox;
     kernel.reboot();
     server.unreachable = true;
-    expect(await refresh(context, { boot: true })).toMatchObject({
-      action: 'applied',
-      patch: { version: '121.1' },
+    expect(await refresh(context, { occasion: 'boot' })).toMatchObject({
+      kind: 'applied', patches: [{ version: '121.1' }],
     });
   });
 
@@ -104,10 +103,10 @@ describe('the next run', () => {
     const { kernel, server, store, context } = sandbox;
     rmSync(record);
     store.payloads.keepOnly(undefined);
-    server.withdraw('121.1');
-    expect(await refresh(context)).toEqual({ action: 'keep', why: 'nothing-offered' });
+    server.drop('121.1');
+    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'nothing-offered' });
     expect(status(context)).toMatchObject({ version: '', others: [MODULE] });
-    expect(kernel.livePatches()).toHaveLength(1);
+    expect(kernel.look([]).livePatches).toHaveLength(1);
   });
 });
 
@@ -121,7 +120,7 @@ describe('an insertion that a killed run has begun', () => {
     sandbox.dieWhen(() => kernel.deeds.slice(before).some((deed) => deed.startsWith('insert')));
     await expect(refresh(context, options)).rejects.toThrow('killed');
     expect(sandbox.settle()).toBe(true);
-    expect(kernel.livePatches()?.filter(({ inTransition }) => inTransition)).toHaveLength(1);
+    expect(kernel.look([]).livePatches?.filter(({ inTransition }) => inTransition)).toHaveLength(1);
     sandbox.told.length = 0;
   }
 
@@ -131,8 +130,8 @@ describe('an insertion that a killed run has begun', () => {
     const { kernel, store, context } = sandbox;
     await revert(context);
     await killedAtInsertion({ retryBlocked: true });
-    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
-    expect(kernel.livePatches()).toEqual(atRest(MODULE));
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '121.1' }] });
+    expect(kernel.look([]).livePatches).toEqual(atRest(MODULE));
     expect(store.pending.all()).toEqual([]);
     expect(store.state.read().reverted).toBeUndefined();
   });
@@ -142,10 +141,10 @@ describe('an insertion that a killed run has begun', () => {
     server.publish('123.1');
     await killedAtInsertion();
     store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
-    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
     expect(sandbox.told).toContain('watching the kernel for 10 s');
     expect(kernel.deeds).toEqual([`insert ${MODULE}`, `insert ${NEWER}`]);
-    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
     expect(status(context)).toMatchObject({ patchState: 'applied', version: '123.1' });
   });
@@ -154,8 +153,8 @@ describe('an insertion that a killed run has begun', () => {
     const { kernel, server, store, told, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
-    server.block('123.1');
-    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '121.1' } });
+    server.withdraw('123.1');
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '121.1' }] });
     expect(told.filter((step) => step === 'watching the kernel for 10 s')).toHaveLength(2);
     expect(kernel.modules()).toEqual([MODULE]);
     expect(store.pending.all()).toEqual([]);
@@ -166,8 +165,8 @@ describe('an insertion that a killed run has begun', () => {
     server.publish('123.1');
     await killedAtInsertion();
     kernel.setMode({ contact: true, apply: false, sources: ['the mode file'] });
-    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
-    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
+    expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
   });
 
@@ -177,7 +176,7 @@ describe('an insertion that a killed run has begun', () => {
     await killedAtInsertion();
     server.publish(UNTRUSTED);
     await expect(refresh(context)).rejects.toMatchObject({ code: 'signature' });
-    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
   });
 
@@ -198,8 +197,8 @@ describe('an insertion that a killed run has begun', () => {
     await killedAtInsertion();
     store.config.update({ 'check-interval': '0' });
     server.unreachable = true;
-    expect(await refresh(context, { timer: true })).toEqual({ action: 'keep', why: 'already-applied' });
-    expect(kernel.livePatches()).toEqual(atRest(NEWER));
+    expect(await refresh(context, { occasion: 'timer' })).toMatchObject({ kind: 'kept', why: 'already-applied' });
+    expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
     expect(store.state.read().patch?.version).toBe('123.1');
   });

@@ -32,16 +32,16 @@ describe('refresh', () => {
 
   it('finds nothing to do, and says so', async () => {
     const { context } = await enabled();
-    expect(await refresh(context)).toEqual({ action: 'keep', why: 'nothing-offered' });
+    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'nothing-offered' });
   });
 
   it('applies a patch, moves on to a newer one, and unloads the module that was replaced', async () => {
     const { kernel, publish, context } = await enabled();
     publish('121.1');
-    expect(await refresh(context)).toMatchObject({ action: 'applied' });
-    expect(await refresh(context)).toEqual({ action: 'keep', why: 'already-applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
     publish('122.1');
-    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '122.1' }] });
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `insert ${SECOND}`, `remove ${FIRST}`]);
     expect(status(context)).toMatchObject({ patchState: 'applied', version: '122.1' });
   });
@@ -51,7 +51,7 @@ describe('refresh', () => {
     publish('121.1');
     await refresh(context);
     kernel.reboot();
-    expect(await refresh(context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied' });
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `insert ${FIRST}`]);
   });
 
@@ -61,14 +61,14 @@ describe('refresh', () => {
     publish('122.1');
     await refresh(context);
     server.database.withdrawVersion('122.1');
-    expect(await refresh(context)).toMatchObject({ action: 'hold', hold: { why: 'rollback', missed: [] } });
+    expect(await refresh(context)).toMatchObject({ kind: 'held', held: [{ why: 'rollback', missed: [] }] });
     expect(kernel.deeds).toEqual([`insert ${SECOND}`]);
     expect(status(context)).toMatchObject({ patchState: 'applied', version: '122.1' });
   });
 
   it.each([
-    ['does', true, { action: 'applied', patch: { version: '121.1' } }],
-    ['does not', false, { action: 'hold', hold: { why: 'rollback' } }],
+    ['does', true, { kind: 'applied', patches: [{ version: '121.1' }] }],
+    ['does not', false, { kind: 'held', held: [{ why: 'rollback' }] }],
   ])('%s go back when the newer one is on a blocklist (over https: %s)', async (_, tls, result) => {
     const { publish, server, context } = await enabled({ tls });
     publish('121.1');
@@ -201,7 +201,7 @@ describe('refresh', () => {
     kernel.refuseNextInsert('Invalid module format');
     await expect(refresh(context)).rejects.toMatchObject({ code: 'kernel-refused' });
     expect(status(context)).toMatchObject({ patchState: 'apply-failed' });
-    expect(await refresh(context)).toMatchObject({ action: 'applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied' });
     expect(status(context)).toMatchObject({ patchState: 'applied', failure: undefined });
   });
 
@@ -211,6 +211,6 @@ describe('refresh', () => {
     kernel.stallNextTransition();
     await expect(refresh(context)).rejects.toMatchObject({ code: 'transition' });
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `disable ${FIRST}`, `remove ${FIRST}`]);
-    expect(kernel.livePatches()).toEqual([]);
+    expect(kernel.look([]).livePatches).toEqual([]);
   });
 });

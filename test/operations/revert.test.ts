@@ -14,25 +14,25 @@ describe('revert', () => {
     const { kernel, server, context } = sandbox;
     expect(await revert(context)).toBe('121.1');
     expect(kernel.modules()).toEqual([]);
-    expect(await refresh(context)).toMatchObject({ hold: { why: 'reverted' } });
+    expect(await refresh(context)).toMatchObject({ held: [{ why: 'reverted' }] });
     kernel.reboot();
-    expect(await refresh(context, { boot: true })).toMatchObject({ hold: { why: 'reverted' } });
-    server.withdraw('121.1');
-    expect(await refresh(context)).toMatchObject({ hold: { why: 'reverted' } });
+    expect(await refresh(context, { occasion: 'boot' })).toMatchObject({ held: [{ why: 'reverted' }] });
+    server.drop('121.1');
+    expect(await refresh(context)).toMatchObject({ held: [{ why: 'reverted' }] });
     expect(status(context)).toMatchObject({
       patchState: 'unapplied',
       version: '',
-      held: { why: 'reverted' },
+      held: [{ why: 'reverted' }],
     });
   });
 
   it('gives way to a newer patch, and to the administrator', async () => {
     const { server, context } = sandbox;
     await revert(context);
-    expect(await refresh(context, { retryBlocked: true })).toMatchObject({ action: 'applied' });
+    expect(await refresh(context, { retryBlocked: true })).toMatchObject({ kind: 'applied' });
     await revert(context);
     server.publish('122.1');
-    expect(await refresh(context)).toMatchObject({ action: 'applied', patch: { version: '122.1' } });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '122.1' }] });
   });
 
   it('says that there is nothing of ours to take out', async () => {
@@ -42,7 +42,7 @@ describe('revert', () => {
     await expect(revert(context)).rejects.toMatchObject({
       message: 'there is no live patch of ours in the kernel',
     });
-    expect(kernel.livePatches()).toHaveLength(1);
+    expect(kernel.look([]).livePatches).toHaveLength(1);
   });
 
   it('says why the kernel does not let go, and leaves the patch on record', async () => {

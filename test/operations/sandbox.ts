@@ -9,11 +9,12 @@ import { readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { compareVersions } from '../../src/policy/version.ts';
 import { Secret } from '../../src/secret.ts';
-import type { Server } from '../../src/source/server/client.ts';
+import type { Registry, Source } from '../../src/source/source.ts';
+import { EMPTY_STATE } from '../../src/store/state.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
 import { makeSigner } from '../patch/make/pki.ts';
-import { OURS, patchFile } from './scene.ts';
+import { moduleOf, OURS, patchOf } from './scene.ts';
 
 /**
  * A machine and its server for thousands of runs: the real operations on the real store, without TLS and without a
@@ -44,7 +45,7 @@ export interface Sandbox extends Disposable {
 
 /** Something that was done to the kernel, and how things stood at that moment. */
 export interface Deed {
-  kind: 'insert' | 'lift';
+  kind: 'insert' | 'clear';
   version: string;
   /** Whether the module carries a signature that this machine trusts. */
   trusted: boolean;
@@ -52,8 +53,8 @@ export interface Deed {
   alone: boolean;
   /** Whether a lock of this boot was on disk. */
   locked: boolean;
-  /** Whether the server's word that is on record speaks against it. */
-  blocked: boolean;
+  /** Whether the server is known to have withdrawn it. */
+  withdrawn: boolean;
   /** Live patches of somebody else. */
   foreign: string[];
   /** Milliseconds that the run has watched so far. */
@@ -64,36 +65,47 @@ export interface Deed {
 }
 
 /** A Livepatch server of the mind: it says what a real one would, without a network. */
-interface FakeServer extends Server {
+interface FakeServer extends Source {
+  registry: Registry;
   publish(version: string): void;
+  /** Names it no more, without a word against it. */
+  drop(version: string): void;
+  /** Says that nobody is to apply it any more. */
   withdraw(version: string): void;
-  block(version: string): void;
   unreachable: boolean;
 }
 
 const STRANGER = makeSigner();
 /** Made once: openssl signs each. */
-const ARCHIVES = new Map<string, Buffer>();
+const FILES = new Map<string, ReturnType<typeof patchOf>>();
 const VERSIONS = new Map<string, { version: string; trusted: boolean }>();
 
 /** A version whose patch file somebody else has signed. */
 export const UNTRUSTED = '125.1';
+/** Versions whose modules have no build id, as some linkers make them. */
+const WITHOUT_BUILD_ID = ['121.2', '124.1', '124.2'];
+/** Versions that are stacked on what is there. */
+export const STACKED = ['126.1', '127.1'];
 
-function archiveOf(version: string): Buffer {
-  const made = ARCHIVES.get(version);
+export function fileOf(version: string): ReturnType<typeof patchOf> {
+  const made = FILES.get(version);
   if (made !== undefined) return made;
   const trusted = version !== UNTRUSTED;
-  const archive = patchFile(version, {
+  const file = patchOf(version, {
     signer: trusted ? OURS : STRANGER,
     // Two minor versions have the same module name, but never the same code.
-    parts: { filler: Buffer.from(`the code of ${version}`) },
+    parts: {
+      filler: Buffer.from(`the code of ${version}`),
+      notes: WITHOUT_BUILD_ID.includes(version) ? 0 : 1,
+    },
+    metadata: { cumulative: !STACKED.includes(version) },
     module(signed) {
       VERSIONS.set(sha256(signed), { version, trusted });
       return signed;
     },
   });
-  ARCHIVES.set(version, archive);
-  return archive;
+  FILES.set(version, file);
+  return file;
 }
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -102,11 +114,17 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 export function startSandbox(): Sandbox {
   const directory = mkdtempSync('/dev/shm/livepatch-test-');
   const [common, data] = [join(directory, 'common'), join(directory, 'data')];
-  const store = openStore({ SNAP: directory, SNAP_COMMON: common, SNAP_DATA: data });
+  const store = openStore({
+    SNAP_NAME: 'canonical-livepatch',
+    SNAP: directory,
+    SNAP_COMMON: common,
+    SNAP_DATA: data,
+  });
   for (const path of [common, data, join(common, 'patches'), join(common, 'locks')]) mkdirSync(path);
   store.config.update({ 'remote-server': 'https://livepatch.test', 'signing-certs': OURS.pem });
 
   const kernel = fakeKernel();
+  kernel.stacks((name) => STACKED.some((version) => moduleOf(version) === name));
   const server = fakeServer();
   const told: string[] = [];
   const inKernel = new Map<string, string>();
@@ -126,15 +144,17 @@ export function startSandbox(): Sandbox {
   }
 
   function note(kind: Deed['kind'], module: string, version: string, trusted: boolean): void {
-    const lock = store.pending.read(module, version);
-    const livePatches = kernel.livePatches() ?? [];
     const { bootId, uptimeSeconds } = kernel.machine();
+    const { livePatches = [] } = kernel.look([]);
+    const pending = store.pending
+      .all()
+      .find((one) => one.patch.module === module && one.patch.version === version);
     deeds.push({
       ...{ kind, version, trusted, watched, alone: held },
-      locked: lock?.bootId === bootId,
-      blocked: recordOf(store).advice?.blocklist?.patches?.includes(version) ?? false,
+      locked: pending?.bootId === bootId,
+      withdrawn: stateOf(store).advice?.withdrawn.some((one) => one.version === version) ?? false,
       foreign: livePatches.map(({ name }) => name).filter((name) => !name.startsWith('lkp_')),
-      inKernel: livePatches.some(({ name }) => name === module),
+      inKernel: livePatches.some(({ name }) => name === module) && inKernel.get(module) === version,
       boot: { bootId, uptimeSeconds },
     });
   }
@@ -150,10 +170,10 @@ export function startSandbox(): Sandbox {
     await insert(fd);
     inKernel.set(name, version);
   };
-  const lift = store.pending.clear;
-  store.pending.clear = (module, version) => {
-    note('lift', module, version, true);
-    lift(module, version);
+  const clear = store.pending.clear;
+  store.pending.clear = (pending) => {
+    note('clear', pending.patch.module, pending.patch.version, true);
+    clear(pending);
   };
   // One process, one run at a time: flock(2) has its own tests.
   store.runLock = () => {
@@ -171,6 +191,8 @@ export function startSandbox(): Sandbox {
     kernel: mortal(kernel, pass),
     store: mortal(store, pass),
     connect: async () => mortal(server, pass),
+    readInput: (version) => chunks(fileOf(version).bytes),
+    monotonic: () => 0,
     now: () => new Date('2026-11-22T12:00:00Z'),
     async sleep(milliseconds) {
       pass('before');
@@ -216,11 +238,11 @@ export async function startPatchedSandbox(): Promise<Sandbox> {
   return sandbox;
 }
 
-function recordOf(store: Store) {
+function stateOf(store: Store) {
   try {
     return store.state.read();
   } catch {
-    return {};
+    return EMPTY_STATE;
   }
 }
 
@@ -247,72 +269,64 @@ function mortal<T extends object>(target: T, pass: (when: 'before' | 'after') =>
   });
 }
 
+async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 function fakeServer(): FakeServer {
   const published = new Set<string>();
-  const blocked = new Set<string>();
-  let serial = 0;
+  const withdrawn = new Set<string>();
   let token: string | undefined;
   const server: FakeServer = {
     unreachable: false,
     publish: (version) => void published.add(version),
-    withdraw: (version) => void published.delete(version),
-    block(version) {
+    drop: (version) => void published.delete(version),
+    withdraw(version) {
       published.delete(version);
-      blocked.add(version);
+      withdrawn.add(version);
     },
-    async support() {
-      reach();
-      return 'supported';
-    },
-    async register() {
-      reach();
-      token = 'a'.repeat(32);
-      return new Secret(token);
-    },
-    async checkIn(report) {
+    async checkIn({ machine }) {
       reach();
       if (token === undefined) throw new LivepatchError('server-refused', 'Invalid Machine Token');
-      serial += 1;
-      const version =
-        report.kernel === MACHINE.kernel ? [...published].sort(compareVersions).at(-1) : undefined;
-      const archive = version === undefined ? undefined : archiveOf(version);
+      const versions =
+        machine.kernel === MACHINE.kernel ? [...published].sort(compareVersions).reverse() : [];
       return {
-        serial,
         issuedAt: '2026-11-22T12:00:00Z',
         advice: {
+          kernel: machine.kernel,
           support: 'supported',
           tier: 'stable',
-          offer:
-            version === undefined || archive === undefined
-              ? undefined
-              : {
-                  ...{
-                    version,
-                    url: `/v1/patches/${version}`,
-                    sha256: sha256(archive),
-                    size: archive.length,
-                  },
-                  releasedAt: '2026-01-10T12:00:00Z',
-                  fixes: [{ name: 'CVE-2026-0001', description: '', bug: '', patched: true }],
-                },
-          blocklist: blocked.size === 0 ? undefined : { patches: [...blocked] },
+          candidates: versions.map((version) => fileOf(version).candidate),
+          withdrawn: [...withdrawn].map((version) => ({ version, digest: fileOf(version).candidate.digest })),
+          revokedKeys: [],
         },
       };
     },
-    async *download({ version }) {
+    async *fetch({ version }) {
       reach();
-      yield archiveOf(version);
+      yield fileOf(version).bytes;
     },
     async cves() {
       reach();
       return 'none';
     },
-    async ping() {
-      reach();
-    },
-    async unregister() {
-      reach();
-      token = undefined;
+    registry: {
+      async support() {
+        reach();
+        return 'supported';
+      },
+      async register() {
+        reach();
+        token = 'a'.repeat(32);
+        return new Secret(token);
+      },
+      async ping() {
+        reach();
+      },
+      async unregister() {
+        reach();
+        token = undefined;
+      },
     },
   };
   function reach(): void {

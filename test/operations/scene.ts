@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Context } from '../../src/operations/context.ts';
@@ -7,7 +7,7 @@ import { Secret } from '../../src/secret.ts';
 import type { NetworkDeps } from '../../src/source/network-deps.ts';
 import { livepatchServer } from '../../src/source/server/client.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
-import type { Fix } from '../../src/types.ts';
+import type { Candidate, Fix } from '../../src/types.ts';
 import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
 import { append } from '../patch/make/cms.ts';
 import { type ModuleParts, makeModule } from '../patch/make/elf.ts';
@@ -24,14 +24,18 @@ const FIXES: Fix[] = [{ name: 'CVE-2026-0001', description: 'A use after free.',
 /** How a published patch differs from a good one. */
 export interface Flaw {
   signer?: Signer;
+  /** Who signs the metadata, when it is not the signer of the module. */
+  metadataSigner?: Signer;
   /** The kernel that the metadata names, and the module is built for. */
   kernel?: string;
   /** What goes into the module instead of the usual. */
   parts?: ModuleParts;
   /** Changes the signed module before it is packed. */
   module?: (signed: Buffer) => Buffer;
-  /** Changes the metadata before it is packed. */
+  /** Changes the metadata before it is signed. */
   metadata?: object;
+  /** Changes what the source says of the patch, after the file is made. */
+  named?: Partial<Candidate>;
 }
 
 export interface Scene {
@@ -60,7 +64,12 @@ export async function startScene(
   server.database.setKernel(MACHINE.kernel, MACHINE.architecture, { support: 'supported' });
   const snap = temporaryDirectory();
   const [common, data] = [join(snap, 'common'), join(snap, 'data')];
-  const store = openStore({ SNAP: snap, SNAP_COMMON: common, SNAP_DATA: data });
+  const store = openStore({
+    SNAP_NAME: 'canonical-livepatch',
+    SNAP: snap,
+    SNAP_COMMON: common,
+    SNAP_DATA: data,
+  });
   mkdirSync(common);
   store.config.update({
     'remote-server': server.server.url,
@@ -81,7 +90,9 @@ export async function startScene(
         tell: (step) => told.push(step),
         ...options.network,
       }),
+    readInput: (name) => createReadStream(name),
     now: () => new Date(),
+    monotonic: () => performance.now(),
     sleep: async () => {},
     progress: (step) => told.push(step),
     warn: (text) => told.push(`warning: ${text}`),
@@ -98,49 +109,68 @@ export async function startScene(
     whispered,
     authToken: new Secret(server.database.addAuthToken()),
     publish(version, flaw = {}) {
-      const bytes = patchFile(version, flaw);
+      const { bytes, candidate } = patchOf(version, flaw);
       const file = `livepatch-${MACHINE.kernel}-${version}-amd64.tar.gz`;
       mkdirSync(server.files, { recursive: true });
       writeFileSync(join(server.files, file), bytes);
       // Past the catalogue, which would not offer one kernel's patch to another; a hostile server would.
+      const { phase: _, ...stored } = candidate;
       server.database.addPatch({
+        ...stored,
         file,
         kernel: MACHINE.kernel,
         architecture: MACHINE.architecture,
-        version,
         tier: 'stable',
-        sha256: createHash('sha256').update(bytes).digest('hex'),
-        size: bytes.length,
-        releasedAt: '2026-01-10T12:00:00Z',
-        fixes: FIXES,
       });
     },
   };
 }
 
-/** A patch file, good but for its flaw. */
-export function patchFile(
-  version: string,
-  { signer = OURS, kernel = MACHINE.kernel, parts, module, metadata }: Flaw = {},
-): Buffer {
-  const name = `lkp_Debian_6_1_0_56_amd64_${version.split('.')[0]}`;
+/** The name of a version's module: two minor versions have the same. */
+export function moduleOf(version: string): string {
+  return `lkp_Debian_6_1_0_56_amd64_${version.split('.')[0]}`;
+}
+
+/** A patch file, good but for its flaw, and what a source says of it. */
+export function patchOf(version: string, flaw: Flaw = {}): { bytes: Buffer; candidate: Candidate } {
+  const { signer = OURS, metadataSigner = signer, kernel = MACHINE.kernel, parts, module, named } = flaw;
+  const name = moduleOf(version);
   const content = makeModule({ name, release: kernel, ...parts });
   const signed = append(content, opensslSign(content, signer));
-  const description = {
-    schema: 1,
+  const metadata = {
+    schema: 2,
     kernel,
     architecture: 'amd64',
     version,
     module: name,
-    file: `${name}.ko`,
+    digest: createHash('sha512').update(content).digest('hex'),
+    vermagic: `${kernel} SMP preempt mod_unload modversions `,
+    cumulative: true,
     releasedAt: '2026-01-10T12:00:00Z',
     fixes: FIXES,
-    ...metadata,
+    ...flaw.metadata,
   };
+  const document = Buffer.from(JSON.stringify(metadata));
   const directory = `livepatch-${kernel}-${version}-amd64`;
-  return targz(
+  const bytes = targz(
     { name: `${directory}/`, type: '5' },
-    { name: `${directory}/metadata.json`, body: JSON.stringify(description) },
+    { name: `${directory}/metadata.json`, body: document },
+    { name: `${directory}/metadata.json.p7s`, body: opensslSign(document, metadataSigner) },
     { name: `${directory}/${name}.ko`, body: module?.(signed) ?? signed },
   );
+  const { cumulative, digest, fixes, releasedAt } = metadata;
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return {
+    bytes,
+    candidate: {
+      ...{ version, digest, module: metadata.module, cumulative, releasedAt, fixes, sha256 },
+      size: bytes.length,
+      ...named,
+    },
+  };
+}
+
+/** The same, without what a source says of it. */
+export function patchFile(version: string, flaw: Flaw = {}): Buffer {
+  return patchOf(version, flaw).bytes;
 }

@@ -17,6 +17,6 @@ it('does not apply at boot what was changed on disk meanwhile', async () => {
   writeFileSync(join(common, 'patches', payload), readFileSync(join(server.files, file)));
   kernel.reboot();
   kernel.deeds.length = 0;
-  await expect(refresh(context, { boot: true })).rejects.toMatchObject({ code: 'signature' });
+  await expect(refresh(context, { occasion: 'boot' })).rejects.toMatchObject({ code: 'signature' });
   expect(kernel.deeds).toEqual([]);
 });
