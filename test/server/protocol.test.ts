@@ -65,6 +65,17 @@ function fieldsOf(schema: unknown, prefix = ''): string[] {
   });
 }
 
+/** A value once for each text in it, which is another one then. */
+function withOneText(value: unknown, change: (text: string) => string): unknown[] {
+  if (typeof value === 'string') return [change(value)];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    withOneText(inner, change).map((changed) =>
+      Array.isArray(value) ? value.with(Number(key), changed) : { ...value, [key]: changed },
+    ),
+  );
+}
+
 describe('PROTOCOL.md', () => {
   it('has every JSON block under the name of a body', () => {
     expect(examples.map(({ name }) => name)).toHaveLength(page.match(/^```json/gm)?.length ?? 0);
@@ -94,6 +105,15 @@ describe('PROTOCOL.md', () => {
         const { issues = [] } = v.safeParse(body, { ...example, [field]: wrong });
 
         expect(issues.map((issue) => v.getDotPath(issue))).toContain(field);
+      }
+    }
+  });
+
+  it.each(examples)('lets no text of $name be unprintable (%#)', ({ name, text }) => {
+    const body = BODIES[name as keyof typeof BODIES];
+    for (const character of ['\x1b', '\x9b', '\u202e', '\u2028', '\ud800']) {
+      for (const spoilt of withOneText(JSON.parse(text), (value) => `${value}${character}`)) {
+        expect(v.safeParse(body, spoilt).success).toBe(false);
       }
     }
   });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { LIMITS } from '../../../src/limits.ts';
 import { Secret } from '../../../src/secret.ts';
 import type { MachineReport } from '../../../src/source/source.ts';
 import type { Advice } from '../../../src/types.ts';
@@ -183,6 +184,22 @@ describe('an answer is refused', () => {
       message: expect.stringMatching(/: it is not UTF-8$/),
     });
   });
+});
+
+it('keeps what it accepts well below what the state file may hold', async () => {
+  // Fixes that say nothing grow most: what is left out is kept as its default.
+  const small = Array.from({ length: 9_900 }, () => ({ name: '' }));
+  const large = Array.from({ length: 40 }, () => ({ name: '', description: 'é'.repeat(4096) }));
+  const candidates = Array.from({ length: 100 }, (_, index) =>
+    candidate(`121.${100 - index}`, {
+      fixes: index === 0 ? large : small.slice(index * 99 - 99, index * 99),
+    }),
+  );
+  expect(Buffer.byteLength(JSON.stringify({ ...ADVICE, candidates }))).toBeLessThan(
+    LIMITS.network.answerBytes,
+  );
+  const { advice } = await answeredBy({ candidates });
+  expect(Buffer.byteLength(JSON.stringify(advice, null, 2))).toBeLessThan(LIMITS.store.fileBytes * 0.75);
 });
 
 describe('a file', () => {
