@@ -48,7 +48,7 @@ export async function enabledMachine(): Promise<BenchMachine> {
   });
   // Not by `enable`, which wants a kernel that can be patched; what is measured does not.
   const client = livepatchServer(store.config.read(), '0.0.0');
-  store.token.write(await client.register(itself, new Secret(database.addAuthToken())));
+  store.token.write(await client.registry.register(itself, new Secret(database.addAuthToken())));
 
   return {
     directory,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BuiltPatch, buildPatch, PROC_VERSION } from '../patches/build.ts';
 import { makeSigner, type Signer } from '../patches/signer.ts';
+import { metadataOf } from '../server/catalogue.ts';
 import { type Database, openDatabase } from '../server/database.ts';
 import { makePki, type Pki } from '../server/pki.ts';
 import { type RunningServer, startServer } from '../server/server.ts';
@@ -28,6 +29,15 @@ export interface Site {
   introduce(vm: Vm): Promise<void>;
   end(): Promise<void>;
 }
+
+/** What is said of a patch file that holds no readable metadata. */
+const UNREADABLE = {
+  digest: '0'.repeat(128),
+  module: 'livepatch_demo',
+  cumulative: true,
+  releasedAt: '2026-01-10T12:00:00Z',
+  fixes: [],
+};
 
 /** Sets a site up on this machine's loopback, which a guest reaches as livepatch.test. */
 export async function startSite(): Promise<Site> {
@@ -54,6 +64,8 @@ export async function startSite(): Promise<Site> {
       const file = `livepatch-${kernel.release}-${version}-amd64.tar.gz`;
       await writeFile(join(files, file), archive);
       database.addPatch({
+        ...(await metadataOf(archive).catch(() => UNREADABLE)),
+        // As the site's machines are told, whatever the metadata says.
         file,
         kernel: kernel.release,
         architecture: 'amd64',
@@ -61,12 +73,10 @@ export async function startSite(): Promise<Site> {
         tier: 'stable',
         sha256: createHash('sha256').update(archive).digest('hex'),
         size: archive.length,
-        releasedAt: '2026-01-10T12:00:00Z',
-        fixes: [],
       });
     },
     async withdraw(version) {
-      database.withdrawVersion(version);
+      database.forgetVersion(version);
     },
     async introduce(vm) {
       const url = `https://livepatch.test:${server.port}`;

@@ -38,7 +38,7 @@ export async function addPatchFile(
   { tier = 'stable', phase }: { tier?: Tier; phase?: number | undefined } = {},
 ): Promise<StoredPatch> {
   const archive = await readFile(path);
-  const metadata = v.parse(Metadata, await readMetadata(archive));
+  const metadata = await metadataOf(archive);
   const { kernel, version, architecture } = metadata;
   const patch: StoredPatch = {
     ...metadata,
@@ -55,9 +55,10 @@ export async function addPatchFile(
   return patch;
 }
 
-async function readMetadata(archive: Uint8Array): Promise<unknown> {
+/** What a candidate repeats of the metadata in a patch file. */
+export async function metadataOf(archive: Uint8Array): Promise<v.InferOutput<typeof Metadata>> {
   const entries = await unpackTar(gunzipSync(archive));
   const entry = entries.find(({ header }) => /(^|\/)metadata\.json$/.test(header.name));
   if (entry?.data === undefined) throw new Error('not a patch file: no metadata.json in it');
-  return JSON.parse(Buffer.from(entry.data).toString());
+  return v.parse(Metadata, JSON.parse(Buffer.from(entry.data).toString()));
 }
