@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import got from 'got';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import { temporaryDirectory } from '../temporary.ts';
 import { KERNEL, MACHINE_ID, patchFileOf } from './scene.ts';
+
+// Each starts several programs.
+vi.setConfig({ testTimeout: 30_000 });
 
 let directory: string;
 let data: string;
