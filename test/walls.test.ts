@@ -4,8 +4,6 @@ import { describe, expect, it } from 'vitest';
 
 /** Files at the root of src that every room may use: the nouns, the errors, the bounds. */
 const GROUND = ['errors.ts', 'limits.ts', 'programs.ts', 'schemas.ts', 'secret.ts', 'text.ts', 'types.ts'];
-const GROUND = ['errors.ts', 'limits.ts', 'schemas.ts', 'secret.ts', 'text.ts', 'types.ts'];
-const GROUND = ['errors.ts', 'limits.ts', 'schemas.ts', 'secret.ts', 'types.ts'];
 
 /** What a room, or a file at the root, may use besides itself and the ground. Arrows go down only. */
 const DOORS: Record<string, string[]> = {

@@ -88,9 +88,12 @@ async function check({ config }: Store, changes: Record<string, string>): Promis
 async function requireAnswer({ connect, kernel, progress, store }: Context, changes: Record<string, string>) {
   const config = store.config.preview(changes);
   if (!store.token.exists() || !kernel.mode().contact) return;
+  const { registry } = await connect(config);
+  // A catalogue answers no questions; whether it can be read is for the next check to tell.
+  if (registry === undefined) return;
   progress(`asking ${config.remoteServer.origin}`);
   try {
-    await (await connect(config)).registry?.support(kernel.machine());
+    await registry.support(kernel.machine());
   } catch (error) {
     const failure = error instanceof LivepatchError ? error : undefined;
     throw new LivepatchError(

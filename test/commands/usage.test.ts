@@ -90,8 +90,8 @@ it.each([
 });
 
 it('names what is missing', async () => {
-  const { message } = await failure('enable', []);
-  expect(message).toMatch(/^Missing 1 required arg:\n ?token /);
+  const { message } = await failure('verify', []);
+  expect(message).toMatch(/^Missing 1 required arg:\n ?files /);
 });
 
 it.each([[TOKEN], [`--token=${TOKEN}`, 'enable'], ['help', TOKEN], ['--help', TOKEN], ['constructor']])(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/secret.ts';
-import { tokenFile } from '../../src/store/token.ts';
+import { NO_TOKEN, tokenFile } from '../../src/store/token.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { OBSTACLES } from './obstacles.ts';
 
@@ -22,6 +22,17 @@ describe('the machine token', () => {
     expect(file.exists()).toBe(false);
     file.remove();
   });
+
+  it.each(['catalogue', 'an-opaque.token:of/a_host', NO_TOKEN, TOKEN, TOKEN.toUpperCase()])(
+    'is read back as it was given to a catalogue, of any form: %s',
+    (text) => {
+      const path = join(temporaryDirectory(), 'machine-token');
+      const file = tokenFile(path);
+      file.write(new Secret(text));
+      expect(file.read()?.reveal()).toBe(text);
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+    },
+  );
 
   it.each([
     ...Object.entries(OBSTACLES),
@@ -51,7 +62,7 @@ describe('the machine token', () => {
     chmodSync(directory, 0o755);
     mkdirSync(join(directory, 'closed'), { mode: 0o700 });
     writeFileSync(join(directory, 'closed', 'machine-token'), TOKEN);
-    const program = `import { tokenFile } from ${JSON.stringify(join(import.meta.dirname, '../../src/store/token.ts'))};
+    const program = `import { NO_TOKEN, tokenFile } from ${JSON.stringify(join(import.meta.dirname, '../../src/store/token.ts'))};
       process.setuid(65534);
       try { console.log(tokenFile(process.argv[2]).exists()); } catch (error) { console.log(error.code, error.message); }`;
     writeFileSync(join(directory, 'ask.ts'), program);
