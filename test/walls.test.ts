@@ -17,7 +17,7 @@ const DOORS: Record<string, string[]> = {
   publish: ['commands', 'patch', 'store', 'kernel'],
   kernel: ['snapd'],
   store: ['patch', 'policy', 'snapd'],
-  source: [],
+  source: ['policy'],
   snapd: [],
   patch: [],
   policy: [],
