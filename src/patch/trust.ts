@@ -3,6 +3,7 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import 'reflect-metadata';
 import { SubjectKeyIdentifierExtension, X509Certificate } from '@peculiar/x509';
 import { LivepatchError } from '../errors.ts';
+import { printable } from '../text.ts';
 import type { TrustAnchor } from '../types.ts';
 import { derReader, enter, expectEnd, nextIs, readElement, TAG } from './der.ts';
 import { decodePem, type PemBlock } from './pem.ts';
@@ -65,7 +66,7 @@ function readAnchor(der: Uint8Array, source: string, where: string): TrustAnchor
     const publicKey = readPublicKey(certificate);
     return {
       source,
-      subject: plainText(certificate.subject),
+      subject: printable(certificate.subject, LONGEST_SUBJECT),
       fingerprint: createHash('sha256').update(der).digest('hex'),
       keyId: keyIdOf(publicKey),
       notAfter: certificate.notAfter.toISOString(),
@@ -85,11 +86,6 @@ export function keyIdOf(publicKey: KeyObject): string {
   return createHash('sha256')
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex');
-}
-
-/** A name that anybody could choose, for people: on one line, and without what drives a terminal or turns text round. */
-function plainText(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd').slice(0, LONGEST_SUBJECT);
 }
 
 /** The issuer and serial number of a certificate (RFC 5280 section 4.1). */

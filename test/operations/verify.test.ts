@@ -29,7 +29,12 @@ function givenMachine() {
   const directory = temporaryDirectory();
   const common = join(directory, 'common');
   mkdirSync(common);
-  const store = openStore({ SNAP: directory, SNAP_COMMON: common, SNAP_DATA: join(directory, 'data') });
+  const store = openStore({
+    SNAP_NAME: 'canonical-livepatch',
+    SNAP: directory,
+    SNAP_COMMON: common,
+    SNAP_DATA: join(directory, 'data'),
+  });
   const warnings: string[] = [];
   const context: Context = {
     clientVersion: '1.2.3',
@@ -262,7 +267,7 @@ describe('the certificates to verify against', () => {
     mkdirSync(join(common, 'config'));
     const good = file('good.ko', module);
     expect(await run([good])).toMatchObject([{ verdict: 'accepted' }]);
-    await expectRefusal(() => run([good], {}), 'storage', /pinned certificates: cannot read .*config/);
+    await expectRefusal(() => run([good], {}), 'config', /cannot verify against the pinned certificates: /);
   });
 
   test.each<[string, (directory: string) => void, 'trust-anchors' | 'storage', RegExp]>([

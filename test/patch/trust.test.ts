@@ -199,7 +199,7 @@ describe('parseCertificates', () => {
     const names = ['a\x1b[2J', 'b\u2028c', 'd\u202ee', 'f\u009b2J'];
     for (const name of names) {
       const { pem } = makeSigner({ subject: `/CN=${name}`, extra: ['-utf8'] });
-      expect(subjects(pem)).toEqual([`CN=${name.replace(/[\p{C}\u2028]/gu, '\ufffd')}`]);
+      expect(subjects(pem)).toEqual([`CN=${name.replace(/[\p{C}\u2028]/gu, '?')}`]);
     }
   });
 
