@@ -10,6 +10,8 @@ export interface Parts {
   metadataSignature: Uint8Array;
 }
 
+const LATEST = (8 ** 11 - 1) * 1000;
+
 /** The field's name for a patch, which is that of the directory in its file. */
 export function stemOf({ kernel, version, architecture }: Metadata): string {
   return `livepatch-${kernel}-${version}-${architecture}`;
@@ -18,7 +20,8 @@ export function stemOf({ kernel, version, architecture }: Metadata): string {
 /** A patch file: the same parts give the same bytes, on whatever day they are packed. */
 export async function packPatchFile(metadata: Metadata, { module, ...parts }: Parts): Promise<Uint8Array> {
   const directory = stemOf(metadata);
-  const mtime = new Date(metadata.releasedAt);
+  // As far as the octal digits of a tar header go.
+  const mtime = new Date(Math.min(Math.max(Date.parse(metadata.releasedAt), 0), LATEST));
   const file = (name: string, body: Uint8Array) => ({
     header: { name: `${directory}/${name}`, size: body.length, mode: 0o644, mtime },
     body,

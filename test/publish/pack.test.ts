@@ -101,6 +101,15 @@ describe('pack', { timeout: 60_000 }, () => {
     expect(Buffer.from(one.archive.subarray(4, 8))).toEqual(Buffer.alloc(4));
   });
 
+  test.each([
+    ['1960-01-01T00:00:00Z', '1970-01-01T00:00:00.000Z'],
+    ['9999-01-01T00:00:00Z', '2242-03-16T12:56:31.000Z'],
+    ['2026-01-01T02:00:00+02:00', '2026-01-01T00:00:00.000Z'],
+  ])('writes %s as a time that every tar reads', async (releasedAt, expected) => {
+    const [entry] = await unpackTar(gunzipSync((await packed(makeModule(), { releasedAt })).archive));
+    expect(entry?.header.mtime?.toISOString()).toBe(expected);
+  });
+
   test('takes the kernel as clients name it, and patches that are stacked', async () => {
     const { archive, fileName } = await packed(makeModule(), {
       kernel: '6.8.0-1047.50-aws',
