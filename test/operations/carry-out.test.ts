@@ -41,7 +41,8 @@ describe('a patch that the kernel finds a bug in', () => {
 
     kernel.reboot();
     expect(await refresh(context, { occasion: 'boot' })).toMatchObject({
-      kind: 'held', held: [{ why: 'kernel-bug' }],
+      kind: 'held',
+      held: [{ why: 'kernel-bug' }],
     });
     expect(kernel.look([]).livePatches).toEqual([]);
   });
@@ -73,7 +74,8 @@ describe('a patch that the machine went down with', () => {
   it('is held back, and status names its lock and what is missed', async () => {
     const { kernel, context } = sandbox;
     expect(await refresh(context, { occasion: 'boot' })).toMatchObject({
-      kind: 'held', held: [{ why: 'not-yet' }],
+      kind: 'held',
+      held: [{ why: 'not-yet' }],
     });
     expect(status(context).held).toMatchObject({
       message: expect.stringContaining(`locks/${MODULE}_121.1`),

@@ -4,15 +4,18 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { enable } from '../../src/operations/enable.ts';
 import { Secret } from '../../src/secret.ts';
 import { broken, INVARIANTS, type Subject } from './invariants.ts';
-import { type Deed, type Sandbox, startSandbox } from './sandbox.ts';
+import { type Deed, fileOf, type Sandbox, startSandbox } from './sandbox.ts';
 
 const MODULE = 'lkp_Debian_6_1_0_56_amd64_121';
 const insertion: Deed = {
   boot: { bootId: 'boot-1', uptimeSeconds: 3600 },
-  ...{ kind: 'insert', version: '121.1', trusted: true, alone: true, locked: true, blocked: false },
+  ...{ kind: 'insert', version: '121.1', trusted: true, alone: true, locked: true, withdrawn: false },
   ...{ foreign: [], watched: 0, inKernel: false },
 };
-const lock = { module: MODULE, version: '121.1', kernel: '6.1.0-56-amd64', at: '2026-11-22T12:00:00Z' };
+const pending = {
+  patch: { ...fileOf('121.1').candidate, kernel: '6.1.0-56-amd64' },
+  at: '2026-11-22T12:00:00Z',
+};
 
 /** A machine that is enabled and patched, and the run it comes from. */
 async function patched(): Promise<Subject> {
@@ -22,7 +25,7 @@ async function patched(): Promise<Subject> {
   await enable(sandbox.context, new Secret('an-auth-token'));
   return {
     ...{ sandbox, ended: 'well', applied: '121.1', deeds: sandbox.deeds(), retried: false },
-    ...{ locksBefore: [], enabled: true, spoiled: false },
+    ...{ pendingBefore: [], enabled: true, spoiled: false },
   };
 }
 
@@ -31,26 +34,26 @@ const BREAKS: Record<string, (sandbox: Sandbox) => Partial<Subject>> = {
   'nothing unverified is inserted': () => ({ deeds: [{ ...insertion, trusted: false }] }),
   'nothing is done to the kernel without the run lock': () => ({ deeds: [{ ...insertion, alone: false }] }),
   'nothing is inserted without its lock on disk': () => ({ deeds: [{ ...insertion, locked: false }] }),
-  'what the server has taken back is not inserted': () => ({ deeds: [{ ...insertion, blocked: true }] }),
+  'what was withdrawn is not inserted': () => ({ deeds: [{ ...insertion, withdrawn: true }] }),
   "nothing is inserted beside somebody else's live patch": () => ({
     deeds: [{ ...insertion, foreign: ['kpatch_x'] }],
   }),
   'what the machine went down with is not inserted again unasked': () => ({
     deeds: [insertion],
-    locksBefore: [{ ...lock, bootId: 'boot-0', attempt: 2 }],
+    pendingBefore: [{ ...pending, bootId: 'boot-0', attempt: 2 }],
   }),
-  'a patch in the kernel keeps its lock until it has settled': () => ({
+  'a patch in the kernel keeps its pending insertion until it has settled': () => ({
     deeds: [{ ...insertion, kind: 'clear', inKernel: true, watched: 9_999 }],
   }),
   'a run that ends well leaves no lock but of a bug or a crash': ({ store }) => {
-    store.pending.write({ ...lock, bootId: 'boot-1', attempt: 1 });
+    store.pending.write({ ...pending, bootId: 'boot-1', attempt: 1 });
     return {};
   },
   'a machine is enabled exactly while its token is there': ({ store }) => {
     store.token.remove();
     return {};
   },
-  'the record can be understood': ({ data }) => {
+  'the state file can be understood': ({ data }) => {
     writeFileSync(join(data, 'state.json'), '{');
     return {};
   },
@@ -64,8 +67,8 @@ const BREAKS: Record<string, (sandbox: Sandbox) => Partial<Subject>> = {
     return {};
   },
   'what status calls applied, the kernel holds: that very code, enabled and at rest': ({ store }) => {
-    const { patch } = store.state.read();
-    if (patch !== undefined) store.state.write({ patch: { ...patch, version: '121.2' } });
+    const state = store.state.read();
+    store.state.write({ ...state, applied: state.applied.map((patch) => ({ ...patch, version: '121.2' })) });
     return {};
   },
   'what a run says it applied, the kernel holds': () => ({ applied: '122.1' }),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LIMITS } from '../../src/limits.ts';
 import { status } from '../../src/operations/status.ts';
 import type { StatusDocument } from '../../src/report/document.ts';
-import type { PendingInsertion } from '../../src/types.ts';
+import type { AppliedPatch, PendingInsertion } from '../../src/types.ts';
 import type { Deed, Sandbox } from './sandbox.ts';
 
 /** What an invariant is held against: a machine at rest, and the run that it comes from. */
@@ -16,11 +16,11 @@ export interface Subject {
   deeds: Deed[];
   /** The administrator asked for what is blocked to be tried again. */
   retried: boolean;
-  /** The locks on disk before the run. */
-  locksBefore: PendingInsertion[];
+  /** The pending insertions on disk before the run. */
+  pendingBefore: PendingInsertion[];
   /** Whether the machine is enabled, by what its administrator has seen; undefined after a run that was killed. */
   enabled: boolean | undefined;
-  /** Somebody has spoiled the record, and no run has come since. */
+  /** Somebody has spoiled the state file, and no run has come since. */
   spoiled: boolean;
 }
 
@@ -34,15 +34,14 @@ export const INVARIANTS: Record<string, Invariant> = {
 
   /** Two runs at a time would each undo what the other has just looked at. */
   'nothing is done to the kernel without the run lock': ({ deeds }) =>
-    bad(deeds, 'insert', ({ alone }) => !alone) ?? bad(deeds, 'lift', ({ alone }) => !alone),
+    bad(deeds, 'insert', ({ alone }) => !alone) ?? bad(deeds, 'clear', ({ alone }) => !alone),
 
   /** Whatever the machine dies of at an insertion, the next boot finds a lock that says so. */
   'nothing is inserted without its lock on disk': ({ deeds }) =>
     bad(deeds, 'insert', ({ locked }) => !locked),
 
-  /** The server's last word is minded, for what is on disk too; it may be withdrawn, never overlooked. */
-  'what the server has taken back is not inserted': ({ deeds }) =>
-    bad(deeds, 'insert', ({ blocked }) => blocked),
+  /** What the source last said is minded, for what is on disk too. */
+  'what was withdrawn is not inserted': ({ deeds }) => bad(deeds, 'insert', ({ withdrawn }) => withdrawn),
 
   /** A cumulative patch would take somebody else's out of use without a word. */
   "nothing is inserted beside somebody else's live patch": ({ deeds }) =>
@@ -51,26 +50,25 @@ export const INVARIANTS: Record<string, Invariant> = {
   /** After a crash: not before the machine has been up for a while, once, and then no more; after a bug: never. */
   'what the machine went down with is not inserted again unasked': ({
     deeds,
-    locksBefore,
+    pendingBefore,
     retried,
     sandbox,
   }) => {
     const { kernel } = sandbox.kernel.machine();
     const barred = ({ boot, version }: Deed) =>
-      locksBefore.some(
-        (lock) =>
-          lock.version === version &&
-          lock.kernel === kernel &&
-          (lock.trace !== undefined ||
-            (lock.bootId !== boot.bootId &&
-              (lock.attempt > 1 || boot.uptimeSeconds < LIMITS.kernel.cleanTime / 1000))),
+      pendingBefore.some(
+        ({ attempt, bootId, patch, trace }) =>
+          patch.version === version &&
+          patch.kernel === kernel &&
+          (trace !== undefined ||
+            (bootId !== boot.bootId && (attempt > 1 || boot.uptimeSeconds < LIMITS.kernel.cleanTime / 1000))),
       );
     return retried ? undefined : bad(deeds, 'insert', barred);
   },
 
-  /** A lock is lifted only when the patch is out of the kernel, or was watched to the end. */
-  'a patch in the kernel keeps its lock until it has settled': ({ deeds }) =>
-    bad(deeds, 'lift', ({ inKernel, watched }) => inKernel && watched < LIMITS.kernel.watchTime),
+  /** It is cleared only when the patch is out of the kernel, or was watched to the end. */
+  'a patch in the kernel keeps its pending insertion until it has settled': ({ deeds }) =>
+    bad(deeds, 'clear', ({ inKernel, watched }) => inKernel && watched < LIMITS.kernel.watchTime),
 
   /** Else the next boot would take a good patch for one that the machine died of. */
   'a run that ends well leaves no lock but of a bug or a crash': ({ ended, sandbox }) => {
@@ -80,7 +78,7 @@ export const INVARIANTS: Record<string, Invariant> = {
       .find((lock) => lock.bootId === bootId && lock.trace === undefined);
     // Nobody goes on with a patch of a machine that was disabled.
     if (ended !== 'well' || left === undefined || !sandbox.store.token.exists()) return undefined;
-    return `a lock of ${left.version}`;
+    return `a pending insertion of ${left.patch.version}`;
   },
 
   /** Other programs go by the token's file. */
@@ -89,8 +87,8 @@ export const INVARIANTS: Record<string, Invariant> = {
     return enabled !== undefined && enabled !== token ? `enabled: ${enabled}, token: ${token}` : undefined;
   },
 
-  /** Only somebody else can make the record unreadable; never a run that was killed. */
-  'the record can be understood': ({ sandbox, spoiled }) => {
+  /** Only somebody else can make it unreadable; never a run that was killed. */
+  'the state file can be understood': ({ sandbox, spoiled }) => {
     try {
       sandbox.store.state.read();
       return undefined;
@@ -136,7 +134,7 @@ export const INVARIANTS: Record<string, Invariant> = {
     const hidden = sandbox.kernel
       .modules()
       .filter((name) => name.startsWith('lkp_') && !shown.has(name))
-      .filter((name) => sandbox.versionOf(name) !== document.version && name !== recordedModule(sandbox));
+      .filter((name) => !inUse(sandbox).some(({ module }) => module === name));
     return hidden.length > 0 ? hidden.join(', ') : undefined;
   },
 
@@ -183,6 +181,6 @@ function documentOf({ store, context }: Sandbox): StatusDocument | undefined {
   return store.token.exists() ? status(context) : undefined;
 }
 
-function recordedModule({ store }: Sandbox): string | undefined {
-  return store.state.read().patch?.module;
+function inUse({ store }: Sandbox): AppliedPatch[] {
+  return store.state.read().applied;
 }

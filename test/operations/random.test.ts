@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import { apply } from '../../src/operations/apply.ts';
 import type { Context } from '../../src/operations/context.ts';
 import { disable } from '../../src/operations/disable.ts';
 import { enable } from '../../src/operations/enable.ts';
@@ -11,7 +12,7 @@ import { status } from '../../src/operations/status.ts';
 import { Secret } from '../../src/secret.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { broken } from './invariants.ts';
-import { type Sandbox, startSandbox, UNTRUSTED } from './sandbox.ts';
+import { type Sandbox, STACKED, startSandbox, UNTRUSTED } from './sandbox.ts';
 
 const TOKEN = new Secret('an-auth-token');
 const COMMANDS = {
@@ -19,7 +20,9 @@ const COMMANDS = {
   refresh: (context: Context) => refresh(context),
   'refresh --boot': (context: Context) => refresh(context, { occasion: 'boot' }),
   'refresh --retry-blocked': (context: Context) => refresh(context, { retryBlocked: true }),
-  revert,
+  revert: (context: Context) => revert(context),
+  'revert --all': (context: Context) => revert(context, { all: true }),
+  apply: (context: Context) => apply(context, ['122.1']),
   disable: (context: Context) => disable(context, { unpatch: false }),
   'disable --unpatch': (context: Context) => disable(context, { unpatch: true }),
 };
@@ -34,11 +37,11 @@ type Trouble =
 
 type Event =
   | { kind: 'run'; command: Command; trouble: Trouble }
-  | { kind: 'publish' | 'withdraw' | 'block'; version: string }
+  | { kind: 'publish' | 'drop' | 'withdraw'; version: string }
   | { kind: 'reboot'; otherKernel: boolean }
-  | { kind: 'time passes' | 'another vendor' | 'record spoiled' | 'record lost' | 'payloads lost' };
+  | { kind: 'time passes' | 'another vendor' | 'state spoiled' | 'state lost' | 'payloads lost' };
 
-const version = fc.constantFrom('121.1', '121.2', '122.1', '123.1', UNTRUSTED);
+const version = fc.constantFrom('121.1', '121.2', '122.1', '123.1', '124.1', '124.2', UNTRUSTED, ...STACKED);
 const trouble: fc.Arbitrary<Trouble> = fc.oneof(
   { weight: 5, arbitrary: fc.constant({ kind: 'none' as const }) },
   {
@@ -65,7 +68,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      kind: fc.constantFrom('publish' as const, 'publish', 'withdraw', 'block'),
+      kind: fc.constantFrom('publish' as const, 'publish', 'drop', 'withdraw'),
       version,
     }),
   },
@@ -83,8 +86,8 @@ const event: fc.Arbitrary<Event> = fc.oneof(
         'time passes' as const,
         'time passes',
         'another vendor',
-        'record spoiled',
-        'record lost',
+        'state spoiled',
+        'state lost',
         'payloads lost',
       ),
     }),
@@ -93,7 +96,8 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 
 /** What refresh returns, as far as it is looked at. */
 interface Result {
-  patch?: { version: string };
+  kind?: string;
+  patches?: { version: string }[];
 }
 
 /** A machine, and what its administrator knows of it. */
@@ -107,7 +111,7 @@ interface Model {
 async function run(model: Model, name: Command, trouble: Trouble): Promise<string[]> {
   const { sandbox } = model;
   const { kernel, server, store, context } = sandbox;
-  const locksBefore = store.pending.all();
+  const pendingBefore = store.pending.all();
   const { sleep } = context;
   arrange(sandbox, trouble);
   let failure: unknown;
@@ -127,8 +131,9 @@ async function run(model: Model, name: Command, trouble: Trouble): Promise<strin
   const ended = died ? 'killed' : failure === undefined ? 'well' : 'with an error';
   const retried = name === 'refresh --retry-blocked';
   // What died beside its work, at a ping say, got to its end here; in earnest it says nothing any more.
-  const applied = died ? undefined : (result as Result | undefined)?.patch?.version;
-  return broken({ ...model, ended, applied, retried, locksBefore, deeds: sandbox.deeds() });
+  const { kind, patches } = (result ?? {}) as Result;
+  const applied = died || kind !== 'applied' ? undefined : patches?.at(-1)?.version;
+  return broken({ ...model, ended, applied, retried, pendingBefore, deeds: sandbox.deeds() });
 }
 
 function arrange({ dieAt, kernel, server, context }: Sandbox, trouble: Trouble): void {
@@ -152,12 +157,8 @@ function arrange({ dieAt, kernel, server, context }: Sandbox, trouble: Trouble):
     case 'bug': {
       const { sleep } = context;
       context.sleep = async (milliseconds) => {
-        const [patch] = kernel.look([]).livePatches ?? [];
-        kernel.say(
-          'BUG: kernel NULL pointer dereference',
-          `RIP: 0010:oops+0x1/0x2 [${patch?.name}]`,
-          '---[ end trace 0 ]---',
-        );
+        const patch = kernel.look([]).livePatches?.at(-1);
+        if (patch !== undefined) kernel.fault(patch.name);
         await sleep(milliseconds);
       };
     }
@@ -168,8 +169,8 @@ function happen(model: Model, what: Exclude<Event, { kind: 'run' }>): string[] {
   const { kernel, server, store, data } = model.sandbox;
   switch (what.kind) {
     case 'publish':
+    case 'drop':
     case 'withdraw':
-    case 'block':
       server[what.kind](what.version);
       break;
     case 'reboot':
@@ -179,27 +180,27 @@ function happen(model: Model, what: Exclude<Event, { kind: 'run' }>): string[] {
       kernel.stayUp(3600);
       break;
     case 'another vendor':
-      if (!kernel.isLoaded('kpatch_x')) kernel.hold('kpatch_x');
+      if (!kernel.modules().includes('kpatch_x')) kernel.hold('kpatch_x');
       break;
-    case 'record spoiled':
+    case 'state spoiled':
       writeFileSync(join(data, 'state.json'), '{"schema": 1, "patch": {');
       model.spoiled = true;
       break;
-    case 'record lost':
+    case 'state lost':
       rmSync(join(data, 'state.json'), { force: true });
       model.spoiled = true;
       break;
     case 'payloads lost':
-      store.payloads.keepOnly(undefined);
+      store.payloads.keepOnly(new Set());
   }
-  const locksBefore = store.pending.all();
-  return broken({ ...model, ended: undefined, retried: false, locksBefore, deeds: model.sandbox.deeds() });
+  const pendingBefore = store.pending.all();
+  return broken({ ...model, ended: undefined, retried: false, pendingBefore, deeds: model.sandbox.deeds() });
 }
 
 /** When the trouble is over, a good patch that nothing speaks against gets into the kernel. */
 async function converges(model: Model): Promise<string[]> {
   const { kernel, server, store, context } = model.sandbox;
-  if (kernel.isLoaded('kpatch_x') || kernel.machine().release !== MACHINE.release)
+  if (kernel.modules().includes('kpatch_x') || kernel.machine().release !== MACHINE.release)
     kernel.reboot(10, MACHINE.release);
   server.publish('200.1');
   const wrong: string[] = [];

@@ -54,7 +54,8 @@ describe('a record that cannot be understood', () => {
     kernel.reboot();
     server.unreachable = true;
     expect(await refresh(context, { occasion: 'boot' })).toMatchObject({
-      kind: 'applied', patches: [{ version: '121.1' }],
+      kind: 'applied',
+      patches: [{ version: '121.1' }],
     });
   });
 
@@ -197,7 +198,10 @@ describe('an insertion that a killed run has begun', () => {
     await killedAtInsertion();
     store.config.update({ 'check-interval': '0' });
     server.unreachable = true;
-    expect(await refresh(context, { occasion: 'timer' })).toMatchObject({ kind: 'kept', why: 'already-applied' });
+    expect(await refresh(context, { occasion: 'timer' })).toMatchObject({
+      kind: 'kept',
+      why: 'already-applied',
+    });
     expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
     expect(store.state.read().patch?.version).toBe('123.1');
