@@ -127,6 +127,14 @@ function strangers(s: Situation): Holding[] {
  * name and build id: one on disk, or one that the source has. Without a build id nothing can be known.
  */
 function recognise(s: Situation): Action | undefined {
+  // Its pending insertion with the trace of a bug stays, and knows it.
+  const faulty = s.pending.find(
+    ({ patch, trace }) =>
+      trace !== undefined &&
+      holdingOf(patch.digest, s)?.live !== undefined &&
+      ![...s.state.applied, ...s.state.replaced].some(({ digest }) => digest === patch.digest),
+  );
+  if (faulty !== undefined) return { do: 'adopt', patch: faulty.patch };
   const unknown = strangers(s);
   if (unknown.length === 0) return undefined;
   const match = s.run.proven.find((patch) => unknown.some((one) => isCodeOf(patch, one)));
@@ -353,10 +361,11 @@ function removal(s: Situation): Action | undefined {
     const action = remove(holding, 'reverted', s);
     if (action !== undefined) return action;
   }
-  const absent = s.pending.find(
-    (pending) => isUnsettled(pending, s.machine) && holdingOf(pending.patch.digest, s) === undefined,
+  // What is out of use has nothing more to settle, even if its module stays loaded.
+  const over = s.pending.find(
+    (pending) => isUnsettled(pending, s.machine) && holdingOf(pending.patch.digest, s)?.live === undefined,
   );
-  return absent && { do: 'clear-pending', pending: absent };
+  return over && { do: 'clear-pending', pending: over };
 }
 
 function reverted(s: Situation): Action {

@@ -108,7 +108,10 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     }
 
     case 'adopted': {
-      const applied = { ...event.patch, bootId: machine.bootId, appliedAt: at };
+      const bug = pending.some(
+        ({ patch, trace }) => patch.digest === event.patch.digest && trace !== undefined,
+      );
+      const applied = { ...event.patch, bootId: machine.bootId, appliedAt: at, ...(bug && { bug }) };
       return {
         ...memory,
         state: { ...state, applied: [...othersThan(event.patch, state.applied, machine), applied] },

@@ -4,7 +4,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { status } from '../../src/operations/status.ts';
 import type { StatusDocument } from '../../src/report/document.ts';
 import type { AppliedPatch, PendingInsertion } from '../../src/types.ts';
-import type { Deed, Sandbox } from './sandbox.ts';
+import { type Deed, fileOf, type Sandbox, WITHOUT_BUILD_ID } from './sandbox.ts';
 
 /** What an invariant is held against: a machine at rest, and the run that it comes from. */
 export interface Subject {
@@ -121,9 +121,16 @@ export const INVARIANTS: Record<string, Invariant> = {
   /** Whatever was lost before: what the kernel and a payload on disk both speak for is known again. */
   'after a run that ends well status knows the patch in the kernel': ({ ended, sandbox }) => {
     const document = documentOf(sandbox);
-    if (ended !== 'well' || document === undefined || sandbox.store.payloads.all().length === 0)
-      return undefined;
-    return inKernel(sandbox).find((version) => version !== document.version);
+    if (ended !== 'well' || document === undefined) return undefined;
+    const files = sandbox.store.payloads.all();
+    // Of a module without a build id nothing is known once the state is lost.
+    const knowable = inKernel(sandbox).filter(
+      (version) =>
+        version !== undefined &&
+        !WITHOUT_BUILD_ID.includes(version) &&
+        files.includes(fileOf(version).candidate.sha256),
+    );
+    return knowable.find((version) => !document.stack.includes(version ?? ''));
   },
 
   /** What is loaded besides the patch that is told of is told of too. */

@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import { LivepatchError } from '../../src/errors.ts';
 import { apply } from '../../src/operations/apply.ts';
 import type { Context } from '../../src/operations/context.ts';
 import { disable } from '../../src/operations/disable.ts';
@@ -205,6 +206,10 @@ async function converges(model: Model): Promise<string[]> {
   server.publish('200.1');
   const wrong: string[] = [];
   if (!store.token.exists()) wrong.push(...(await run(model, 'enable', { kind: 'none' })));
+  // What is said to do about a live patch that nothing is known of.
+  if (isForeign(await refresh(context).catch((error: Error) => error))) {
+    wrong.push(...(await run(model, 'revert --all', { kind: 'none' })));
+  }
   wrong.push(...(await run(model, 'refresh', { kind: 'none' })));
   const document = status(context);
   if (document.patchState !== 'applied' || document.version !== '200.1') {
@@ -213,6 +218,10 @@ async function converges(model: Model): Promise<string[]> {
   const stuck = kernel.modules().filter((name) => name !== 'lkp_Debian_6_1_0_56_amd64_200');
   if (stuck.length > 0) wrong.push(`left over: ${stuck}`);
   return wrong;
+}
+
+function isForeign(result: unknown): boolean {
+  return result instanceof LivepatchError && result.hint?.includes('revert --all') === true;
 }
 
 describe('whatever happens to a machine', () => {

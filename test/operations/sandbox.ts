@@ -83,7 +83,7 @@ const VERSIONS = new Map<string, { version: string; trusted: boolean }>();
 /** A version whose patch file somebody else has signed. */
 export const UNTRUSTED = '125.1';
 /** Versions whose modules have no build id, as some linkers make them. */
-const WITHOUT_BUILD_ID = ['121.2', '124.1', '124.2'];
+export const WITHOUT_BUILD_ID = ['121.2', '124.1', '124.2'];
 /** Versions that are stacked on what is there. */
 export const STACKED = ['126.1', '127.1'];
 
