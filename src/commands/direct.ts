@@ -28,7 +28,8 @@ export abstract class DirectCommand extends Command {
       return await super.parse(options, argv);
     } catch (error) {
       const { args, baseFlags, flags } = this.ctor;
-      throw usageError(error, argv, { args, flags: { ...flags, ...baseFlags }, id: this.id ?? '' });
+      const declared = { args, flags: { ...flags, ...baseFlags }, id: this.id ?? '' };
+      throw usageError(error, argv, declared, this.config.bin);
     }
   }
 

@@ -12,10 +12,15 @@ interface Declared {
  * anywhere in it (`enable --token=…`, `disable …`), and what is on stderr ends in logs and tickets.
  * @param error what oclif's parser threw; it quotes words and values.
  */
-export function usageError(error: unknown, argv: readonly string[], declared: Declared): unknown {
+export function usageError(
+  error: unknown,
+  argv: readonly string[],
+  declared: Declared,
+  bin = 'canonical-livepatch',
+): unknown {
   if (!(error instanceof Error) || error instanceof LivepatchError) return error;
   return new LivepatchError('usage', messageFor(error, argv, declared), {
-    hint: `See 'canonical-livepatch ${declared.id} --help'.`,
+    hint: `See '${bin} ${declared.id} --help'.`,
   });
 }
 

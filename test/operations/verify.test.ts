@@ -43,6 +43,10 @@ function givenMachine() {
     connect: () => Promise.reject(new Error('verify talks to nobody')),
     now: () => new Date('2026-11-22T12:00:00Z'),
     sleep: () => Promise.reject(new Error('verify waits for nothing')),
+    monotonic: () => 0,
+    readInput: () => {
+      throw new Error('verify reads no standard input');
+    },
     progress: () => {},
     warn: (text) => void warnings.push(text),
     debug: () => {},
