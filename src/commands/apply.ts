@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { LivepatchError } from '../errors.ts';
+import { resultSentence } from '../report/result.ts';
 import { LivepatchCommand } from './base.ts';
-import { resultSentence } from './result.ts';
 
 export class Apply extends LivepatchCommand {
   static override summary = 'Apply patch files from disk';

@@ -2,9 +2,9 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { reporter, warn } from '../context.ts';
 import { LivepatchError } from '../errors.ts';
+import { resultSentence } from '../report/result.ts';
 import { Secret } from '../secret.ts';
 import { LivepatchCommand } from './base.ts';
-import { resultSentence } from './result.ts';
 import { readTokenFromStdin } from './stdin.ts';
 
 export class Enable extends LivepatchCommand {

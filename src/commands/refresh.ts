@@ -1,9 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { reporter, setUnattended } from '../context.ts';
-import type { RefreshResult } from '../policy/loop.ts';
+import { type RefreshResult, resultSentence } from '../report/result.ts';
 import type { LogLevel } from '../types.ts';
 import { LivepatchCommand } from './base.ts';
-import { resultSentence } from './result.ts';
 
 export class Refresh extends LivepatchCommand {
   static override summary = 'Check now, and apply what is due';

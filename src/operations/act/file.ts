@@ -1,4 +1,5 @@
 import { EXIT_STATUS, LivepatchError } from '../../errors.ts';
+import { matchCandidate } from '../../patch/candidate.ts';
 import type { Event, Situation } from '../../policy/loop.ts';
 import type { Candidate, Patch, ProvenFile } from '../../types.ts';
 import { configOf, type The } from '../act.ts';
@@ -49,7 +50,7 @@ export async function prove(
   if (!context.store.payloads.isIntact(sha256)) return { kind: 'damaged', sha256, expected };
   try {
     const patch = await open(session, situation, sha256);
-    if (expected !== undefined) requireSame(expected, patch);
+    if (expected !== undefined) matchCandidate(expected, patch);
     const byHand = expected !== undefined && 'byHand' in expected ? expected.byHand : undefined;
     return { kind: 'proven', patch: { ...patch, byHand } };
   } catch (error) {
@@ -96,29 +97,6 @@ async function open(session: Session, { state }: Situation, sha256: string): Pro
 function patchOf({ buildId, metadata }: ProvenFile, sha256: string): Patch {
   const { cumulative, digest, fixes, kernel, module, releasedAt, version } = metadata;
   return { kernel, version, digest, module, buildId, cumulative, releasedAt, fixes, sha256 };
-}
-
-/**
- * Mix and match: a genuine file must not be passed off as another patch. Whatever a source said of it, its signed
- * metadata has to say as well.
- */
-function requireSame(named: Candidate | Patch, proven: Patch): void {
-  const fields = ['version', 'digest', 'module', 'cumulative', 'releasedAt'] as const;
-  const differs = fields.find((field) => named[field] !== proven[field]) ?? fixesDiffer(named, proven);
-  if (differs === undefined) return;
-  throw new LivepatchError(
-    'metadata',
-    `patch ${named.version} was named with another ${differs} than its signed metadata has`,
-    {
-      hint: 'Report this to whoever runs the source of your patches.',
-    },
-  );
-}
-
-function fixesDiffer({ fixes }: Candidate | Patch, proven: Patch): 'fixes' | undefined {
-  const facts = (list: Patch['fixes']) =>
-    JSON.stringify(list.map(({ bug, description, name, patched }) => [name, description, bug, patched]));
-  return facts(fixes) === facts(proven.fixes) ? undefined : 'fixes';
 }
 
 /** It is not provably a patch for this machine; anything else says nothing about the file. */

@@ -1,5 +1,7 @@
 import { type Action, type KeptWhy, keyOf, type RefreshResult } from '../policy/loop.ts';
 
+export type { RefreshResult };
+
 /** One greppable line for what a run came to. */
 export function resultSentence(result: RefreshResult): string {
   switch (result.kind) {
