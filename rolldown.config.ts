@@ -56,7 +56,6 @@ const shared = {
   resolve: {
     alias: {
       './utils/decompress-response.js': stub('decompress-response.js'),
-      'cacheable-request': stub('cacheable-request.js'),
       debug: stub('debug.cjs'),
       'node:http2': stub('http2.js'),
       'wsl-utils': stub('wsl-utils.js'),

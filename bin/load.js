@@ -13,20 +13,19 @@ const chunks = new Map();
 
 /**
  * Loads a chunk of the bundle, as `require` would, with V8's code cache of it (snap/build/code-cache.ts). That holds its
- * functions compiled; Node's own compile cache holds only what is around them, and Node's `require` looks in more places
- * than a bundle needs. A cache that is missing, or that another V8 made, costs time and nothing else. It lies beside the
- * code that it holds: who could write the one could write the other. That it is of this very code V8 tells by the length
- * alone: whoever changes a chunk by hand has to remove its cache, as the build does.
+ * functions compiled. Node's own compile cache was tried in its place, filled after the commands have run: `refresh`
+ * takes 17 % longer, `status` 10 %, since Node's `require` looks in more places than a bundle needs and hashes each
+ * source. A cache that is missing, that another V8 made, or that belongs to another source, costs time and nothing else.
  * @param {string} name a file in dist
  */
 function load(name) {
   const loaded = chunks.get(name);
   if (loaded !== undefined) return loaded.module.exports;
   const filename = join(dist, name);
-  const source = readFileSync(filename, 'utf8');
+  const source = readFileSync(filename);
   const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
     filename,
-    cachedData: cacheOf(filename),
+    cachedData: cacheOf(filename, source),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const module = { exports: {} };
@@ -40,10 +39,18 @@ function requireFromChunk(id) {
   return id.startsWith('./') ? load(id.slice(2)) : require(id);
 }
 
-/** @param {string} filename */
-function cacheOf(filename) {
+/**
+ * V8 compares only the length of the source with the one that the cache was made of, and would go on running the old code
+ * after an edit that keeps the length. So the source itself follows V8's part in the file: to compare it takes
+ * microseconds, where a digest would first have to load Node's crypto (8 ms).
+ * @param {string} filename
+ * @param {Buffer} source
+ */
+function cacheOf(filename, source) {
   try {
-    return readFileSync(`${filename}.cache`);
+    const file = readFileSync(`${filename}.cache`);
+    const end = file.length - source.length;
+    return file.subarray(end).equals(source) ? file.subarray(0, end) : undefined;
   } catch {
     return undefined;
   }

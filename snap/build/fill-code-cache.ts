@@ -1,4 +1,4 @@
-import { globSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import type { Script } from 'node:vm';
@@ -19,7 +19,8 @@ const { main } = load('main.cjs') as { main(words: string[]): Promise<void> };
 for (const words of JSON.parse(process.argv[2] ?? '[]') as string[][]) await main(words);
 for (const file of globSync(join(root, 'dist/*.cjs'))) load(basename(file));
 for (const [name, { script }] of chunks) {
-  writeFileSync(join(root, 'dist', `${name}.cache`), script.createCachedData());
+  const file = join(root, 'dist', name);
+  writeFileSync(`${file}.cache`, Buffer.concat([script.createCachedData(), readFileSync(file)]));
 }
 // What became of the command lines depends on the machine that builds, and the build must not.
 process.exitCode = 0;
