@@ -7,7 +7,12 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kernel/**/*.vm.test.ts', 'test/cli/**', 'test/snap/life.test.ts'],
+          exclude: [
+            'test/kernel/**/*.vm.test.ts',
+            'test/cli/**',
+            'test/snap/life.test.ts',
+            'test/package/life.test.ts',
+          ],
         },
       },
       {
@@ -34,6 +39,15 @@ export default defineConfig({
         test: {
           name: 'snap',
           include: ['test/snap/life.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 1_200_000,
+        },
+      },
+      {
+        test: {
+          name: 'package',
+          include: ['test/package/life.test.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 1_200_000,

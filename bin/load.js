@@ -24,7 +24,8 @@ function load(name) {
   const filename = join(dist, name);
   const source = readFileSync(filename);
   const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
-    filename,
+    // Not its path, which would be in the cache: a build elsewhere is to give the same bytes.
+    filename: name,
     cachedData: cacheOf(filename, source),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { parse, stringify } from 'yaml';
+import { normalize, sourceDateEpoch } from '../packaging/reproducible.ts';
 
 /**
  * Builds the snap from snapcraft.yaml where there is no snapcraft: the same steps, with this machine's Debian packages
@@ -32,12 +33,11 @@ try {
   let version = '';
   for (const part of Object.values(parts)) version = await build(part);
   await writeMeta({ ...description, version, architectures: [await architecture()] });
-  const { stdout } = await execa('snap', [
-    'pack',
-    `--compression=${compression}`,
-    tree,
-    process.argv[2] ?? '.',
-  ]);
+  const epoch = await sourceDateEpoch();
+  await normalize(tree, epoch);
+  const words = ['pack', `--compression=${compression}`, tree, process.argv[2] ?? '.'];
+  // mksquashfs sorts by name; this is the time that it stamps the file system with.
+  const { stdout } = await execa('snap', words, { env: { SOURCE_DATE_EPOCH: String(epoch) } });
   process.stdout.write(`${stdout}\n`);
 } finally {
   await rm(tree, { recursive: true });

@@ -128,8 +128,7 @@ install_npm_packages() {
   cd "$checkout"
   [ ! node_modules/.package-lock.json -nt package-lock.json ] || return 0
   say 'installing npm packages'
-  # Not `npm ci`: it refuses a lock without the tools' builds for other platforms, which not every registry has.
-  npm install --no-save --loglevel=error --no-audit --no-fund || fail 'npm install failed (above)'
+  npm ci --loglevel=error --no-audit --no-fund || fail 'npm ci failed (above)'
 }
 
 command -v apt-get >/dev/null && [ "$(dpkg --print-architecture)" = amd64 ] ||

@@ -1,7 +1,9 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { Script } from 'node:vm';
+import { BACK_TO_DEFAULT } from './deterministic.ts';
 
 /**
  * Runs the command lines of its first argument, JSON, and then writes V8's code cache of every chunk of the bundle, for
@@ -18,6 +20,8 @@ const { main } = load('main.cjs') as { main(words: string[]): Promise<void> };
 
 for (const words of JSON.parse(process.argv[2] ?? '[]') as string[][]) await main(words);
 for (const file of globSync(join(root, 'dist/*.cjs'))) load(basename(file));
+// V8 notes the flags in a cache, and takes it only where they are the same.
+for (const flag of BACK_TO_DEFAULT) setFlagsFromString(flag);
 for (const [name, { script }] of chunks) {
   const file = join(root, 'dist', name);
   writeFileSync(`${file}.cache`, Buffer.concat([script.createCachedData(), readFileSync(file)]));
