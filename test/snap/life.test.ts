@@ -23,14 +23,20 @@ let site: Site;
 let machine: Machine;
 let snap: string;
 
+/** Builds the snap with the site's signer pinned, and returns its path. */
+async function pack(directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  const env = { LIVEPATCH_CERTIFICATES: join(site.directory, 'certificates') };
+  const { stdout } = await execa('node', [PACK, directory], { env });
+  return stdout.replace('built: ', '');
+}
+
 beforeAll(async () => {
   site = await startSite();
   const keys = join(site.directory, 'certificates/keys');
   await mkdir(keys, { recursive: true });
   await copyFile(site.signer.certFile, join(keys, 'signer.pem'));
-  const env = { LIVEPATCH_CERTIFICATES: join(keys, '..') };
-  const { stdout } = await execa('node', [PACK, site.directory], { env });
-  snap = stdout.replace('built: ', '');
+  snap = await pack(site.directory);
   machine = await startSnapMachine(site.directory);
 });
 afterAll(async () => {
@@ -96,6 +102,11 @@ const EXPLAINED = [
 const MISSING = /sudo snap connect canonical-livepatch:(\S+)'/g;
 
 describe('the life of the snap', () => {
+  it('comes out the same when it is built again', async () => {
+    const again = await pack(join(site.directory, 'again'));
+    expect((await readFile(again)).equals(await readFile(snap))).toBe(true);
+  });
+
   it('installs, and says what is to be connected before anything is done', async () => {
     await output(`snap install --dangerous /host${snap}`);
     for (const words of ['status', 'enable 0123456789']) {
