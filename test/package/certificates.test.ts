@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { certificatesAsDer } from '../../packaging/stage.ts';
+import { makeSigner } from '../patch/make/pki.ts';
+import { temporaryDirectory } from '../temporary.ts';
+
+const der = (pem: string) => execFileSync('openssl', ['x509', '-outform', 'DER'], { input: pem });
+
+describe('the pinned certificates', () => {
+  it('lie beside themselves as DER, each of a bundle on its own', async () => {
+    const directory = temporaryDirectory();
+    const [one, two] = [makeSigner().pem, makeSigner().pem];
+    writeFileSync(join(directory, 'one.pem'), one);
+    writeFileSync(join(directory, 'both.pem'), `Subject: first\r\n${one}\n# and\n${two}`);
+    await certificatesAsDer(directory);
+    expect(readdirSync(directory).sort()).toEqual([
+      'both-2.der',
+      'both.der',
+      'both.pem',
+      'one.der',
+      'one.pem',
+    ]);
+    for (const [file, pem] of [
+      ['one.der', one],
+      ['both.der', one],
+      ['both-2.der', two],
+    ] as const) {
+      expect(readFileSync(join(directory, file)).equals(der(pem))).toBe(true);
+    }
+  });
+
+  it('need not be there', async () => {
+    await certificatesAsDer(join(temporaryDirectory(), 'keys'));
+  });
+});
