@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { parse, stringify } from 'yaml';
-import { normalize, sourceDateEpoch } from '../packaging/reproducible.ts';
+import { normalize, sourceDateEpoch } from './packaging/reproducible.ts';
 
 /**
  * Builds the snap from snapcraft.yaml where there is no snapcraft: the same steps, with this machine's Debian packages

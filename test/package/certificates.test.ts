@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { certificatesAsDer } from '../../packaging/stage.ts';
+import { certificatesAsDer } from '../../snap/packaging/stage.ts';
 import { makeSigner } from '../patch/make/pki.ts';
 import { temporaryDirectory } from '../temporary.ts';
 

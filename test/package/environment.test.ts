@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const FILE = join(import.meta.dirname, '../../packaging/program/environment');
+const FILE = join(import.meta.dirname, '../../snap/packaging/program/environment');
 
 /** What a launcher with this caller would hand on. */
 function handedOn(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -9,7 +9,7 @@ import { MOUNT_HOST, startSnapMachine } from '../snap/machine.ts';
 const NAME = 'canonical-livepatch';
 const STATE = `/var/lib/${NAME}`;
 const UNITS = `${NAME}d.service ${NAME}-refresh.timer`;
-const BUILD = join(import.meta.dirname, '../../packaging/deb.ts');
+const BUILD = join(import.meta.dirname, '../../snap/packaging/deb.ts');
 
 let site: Site;
 let machine: Machine;

@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../temporary.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../packaging/program');
+const PROGRAM = join(import.meta.dirname, '../../snap/packaging/program');
 
 /** A package whose client only notes how it was called, and ends with `status`. */
 function installed(status: number) {

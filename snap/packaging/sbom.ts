@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import manifest from '../package.json' with { type: 'json' };
+import manifest from '../../package.json' with { type: 'json' };
 
 interface CycloneDx {
   serialNumber?: string;

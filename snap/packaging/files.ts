@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 /**
  * The one description of what is installed: the snap's part takes it (snap/snapcraft.yaml, `override-build`), and the
- * Debian package (packaging/deb.ts); both through packaging/stage.ts.
+ * Debian package (snap/packaging/deb.ts); both through snap/packaging/stage.ts.
  */
 export interface FileRule {
   /** Directory that `from` is below; the checkout where it is not said. */
@@ -17,7 +17,7 @@ export interface FileRule {
 }
 
 /** Where the builder's certificates are: see snap/local/README.md. */
-const LOCAL = process.env.LIVEPATCH_CERTIFICATES ?? join(import.meta.dirname, '../snap/local');
+const LOCAL = process.env.LIVEPATCH_CERTIFICATES ?? join(import.meta.dirname, '../local');
 
 /** The directory of the program in the Debian package; in the snap it is $SNAP itself. */
 export const DEBIAN_HOME = 'usr/lib/canonical-livepatch';
@@ -26,8 +26,8 @@ export const DEBIAN_HOME = 'usr/lib/canonical-livepatch';
 const PROGRAM: FileRule[] = [
   { from: 'bin/*.js', to: 'bin/', mode: 0o755 },
   { from: 'bin/package.json', to: 'bin/' },
-  { from: 'packaging/program/environment', to: 'bin/' },
-  { from: 'packaging/program/{decommission,service}', to: 'bin/', mode: 0o755 },
+  { from: 'snap/packaging/program/environment', to: 'bin/' },
+  { from: 'snap/packaging/program/{decommission,service}', to: 'bin/', mode: 0o755 },
   { from: 'dist/*.cjs', to: 'dist/' },
   { from: 'dist/*.cache', to: 'dist/' },
   { from: 'dist/oclif.manifest.json', to: 'dist/' },
@@ -51,11 +51,11 @@ const SERVICES = ['canonical-livepatchd', 'canonical-livepatch-refresh'];
 /** Below /. */
 export const DEB: FileRule[] = [
   ...PROGRAM.map((rule) => ({ ...rule, to: `${DEBIAN_HOME}/${rule.to}` })),
-  { from: 'packaging/debian/client', to: `${DEBIAN_HOME}/bin/`, mode: 0o755 },
-  { from: 'packaging/debian/client', to: 'usr/bin/canonical-livepatch', mode: 0o755 },
-  { from: 'packaging/debian/*.{service,timer}', to: UNITS },
+  { from: 'snap/packaging/debian/client', to: `${DEBIAN_HOME}/bin/`, mode: 0o755 },
+  { from: 'snap/packaging/debian/client', to: 'usr/bin/canonical-livepatch', mode: 0o755 },
+  { from: 'snap/packaging/debian/*.{service,timer}', to: UNITS },
   ...SERVICES.map((service) => ({
-    from: 'packaging/debian/hardening.conf',
+    from: 'snap/packaging/debian/hardening.conf',
     to: `${UNITS}${service}.service.d/hardening.conf`,
   })),
   { from: 'dist/man/*.1', to: 'usr/share/man/man1/' },

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { DEB, DEBIAN_HOME, type FileRule, SNAP } from './files.ts';
 import { billOfMaterials } from './sbom.ts';
 
-const CHECKOUT = join(import.meta.dirname, '..');
+const CHECKOUT = join(import.meta.dirname, '../..');
 
 /** What is laid out, and where each of them has the program and the licences. */
 const LAYOUTS = {
