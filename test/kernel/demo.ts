@@ -19,7 +19,7 @@ const patches = [await site.build('121.1'), await site.build('122.1')];
 const tokenFile = join(site.directory, 'token');
 await writeFile(tokenFile, site.database.addAuthToken(), { mode: 0o600 });
 
-say(`Booting the stock Debian kernel ${site.kernel.release} in QEMU ...`);
+say(`Booting ${site.kernel.release} (${site.kernel.name}, ${site.kernel.architecture}) in QEMU ...`);
 const vm = await bootVm({ kernel: site.kernel });
 let failed = false;
 try {

@@ -5,12 +5,12 @@ import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory, type KernelTree } from './debian-kernel.ts';
 
+/** The host's; a guest of another architecture gets its own. */
 const BUSYBOX = '/bin/busybox';
 const GUEST = join(import.meta.dirname, 'guest');
 
 /** The host's files, the agent's port, the network, the disk. */
 export const MODULES: readonly string[] = [
-  'virtio_pci',
   '9pnet_virtio',
   '9p',
   'overlay',
@@ -29,14 +29,15 @@ export async function initramfs(
   init = join(GUEST, 'init'),
   modules = MODULES,
 ): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([kernel.release, modules]));
-  for (const file of [BUSYBOX, init, join(GUEST, 'agent')]) {
+  const all = [...kernel.hardware.modules, ...modules];
+  const hash = createHash('sha256').update(JSON.stringify([kernel.release, all]));
+  for (const file of [busyboxFor(kernel), init, join(GUEST, 'agent')]) {
     hash.update(await readFile(file));
   }
   const cached = join(cacheDirectory, 'initramfs', `${hash.digest('hex')}.cpio`);
   if (!(await exists(cached))) {
     await mkdir(join(cacheDirectory, 'initramfs'), { recursive: true });
-    await writeFile(`${cached}.${process.pid}`, await pack(kernel, init, modules));
+    await writeFile(`${cached}.${process.pid}`, await pack(kernel, init, all));
     await rename(`${cached}.${process.pid}`, cached);
   }
   return cached;
@@ -49,16 +50,14 @@ async function pack(kernel: KernelTree, init: string, names: readonly string[]):
     for (const directory of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'upper', 'root']) {
       await mkdir(join(tree, directory));
     }
-    await copyFile(BUSYBOX, join(tree, 'bin/busybox'));
+    await copyFile(busyboxFor(kernel), join(tree, 'bin/busybox'));
     await copyFile(init, join(tree, 'init'));
     await copyFile(join(GUEST, 'agent'), join(tree, 'agent'));
     const modules = await inLoadOrder(names, kernel);
-    for (const module of modules) {
-      await copyFile(module, join(tree, 'modules', basename(module)));
-    }
+    for (const module of modules) await copyPlain(module, join(tree, 'modules', plainName(module)));
     await writeFile(
       join(tree, 'modules/order'),
-      modules.map((module) => `${basename(module)}\n`),
+      modules.map((module) => `${plainName(module)}\n`),
     );
     const { stdout } = await execa({ cwd: tree, encoding: 'buffer' })`find . -print`.pipe({
       cwd: tree,
@@ -68,6 +67,18 @@ async function pack(kernel: KernelTree, init: string, names: readonly string[]):
   } finally {
     await rm(tree, { recursive: true });
   }
+}
+
+function busyboxFor({ userland }: KernelTree): string {
+  return join(userland?.root ?? '/', BUSYBOX);
+}
+
+const plainName = (module: string) => basename(module, '.xz');
+
+/** Copies a module, decompressed: busybox inserts it as it is. */
+async function copyPlain(module: string, to: string): Promise<void> {
+  if (module.endsWith('.xz')) await execa({ stdout: { file: to } })`xz --decompress --stdout ${module}`;
+  else await copyFile(module, to);
 }
 
 /** The files of these modules and of all that they depend on, each once, dependencies first. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -35,10 +36,22 @@ describe('a machine', () => {
 
   afterAll(() => vm?.powerOff());
 
-  test('runs the stock kernel, and this very Node on this very checkout', async () => {
+  test('runs the kernel, and a Node of its architecture on this very checkout', async () => {
     expect(await output(vm, 'uname -r')).toBe(kernel.release);
-    expect(await output(vm, 'node --print process.version')).toBe(process.version);
+    expect(await output(vm, 'node -p process.arch')).toBe(kernel.architecture.replace('amd64', 'x64'));
+    // One that a guest of its own brings may be older.
+    const version = await output(vm, 'node -p process.version');
+    if (kernel.userland === undefined) expect(version).toBe(process.version);
     expect(await output(vm, 'pwd')).toBe(process.cwd());
+  });
+
+  test("finds the kernel's modules where modprobe looks for them", async () => {
+    expect(await output(vm, 'modprobe --show-depends ext4')).toMatch(/^(insmod|builtin) .*ext4/m);
+  });
+
+  test('may write in the checkout, and leaves it as it was', async () => {
+    await output(vm, 'echo written >written-by-a-guest; cat written-by-a-guest');
+    expect(existsSync('written-by-a-guest')).toBe(false);
   });
 
   test('hands back what a script printed, and how it ended', async () => {
@@ -49,10 +62,10 @@ describe('a machine', () => {
 
   test('runs scripts side by side', async () => {
     // Given a script that ends only when another has run,
-    const waiting = vm.run('mkfifo /tmp/rig; cat /tmp/rig');
+    const waiting = vm.run('mkfifo /run/rig; cat /run/rig');
 
     // when that other one runs,
-    await vm.run('while ! test -p /tmp/rig; do :; done; echo released >/tmp/rig');
+    await vm.run('while ! test -p /run/rig; do :; done; echo released >/run/rig');
 
     // then both have ended.
     expect((await waiting).stdout).toBe('released\n');
@@ -83,7 +96,7 @@ describe('a machine', () => {
     const file = `${module}.ko`;
     const sysfs = `/sys/kernel/livepatch/${module}`;
     const before = await output(vm, 'cat /proc/version');
-    expect(before).toMatch(`Linux version ${kernel.release} (debian-kernel@lists.debian.org)`);
+    expect(before).toContain(`Linux version ${kernel.release} (`);
 
     await output(vm, `insmod /host${join(directory, file)}`);
     await output(vm, `while grep -q 1 ${sysfs}/transition; do sleep 0.1; done`);

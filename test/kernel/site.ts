@@ -46,7 +46,7 @@ export async function startSite(): Promise<Site> {
   const files = join(directory, 'patches');
   await mkdir(files);
   const database = openDatabase(join(directory, 'livepatch.sqlite'));
-  database.setKernel(kernel.release, 'amd64', { support: 'supported' });
+  database.setKernel(kernel.release, kernel.architecture, { support: 'supported' });
   const pki = await makePki(directory, { hosts: ['livepatch.test'] });
   const signer = await makeSigner(directory);
   const server = await startServer({ database, files, tls: pki });
@@ -61,14 +61,14 @@ export async function startSite(): Promise<Site> {
     build: (version, changes = {}) =>
       buildPatch({ source: PROC_VERSION, version, kernel, signer, ...changes }),
     async offer(version, archive) {
-      const file = `livepatch-${kernel.release}-${version}-amd64.tar.gz`;
+      const file = `livepatch-${kernel.release}-${version}-${kernel.architecture}.tar.gz`;
       await writeFile(join(files, file), archive);
       database.addPatch({
         ...(await metadataOf(archive).catch(() => UNREADABLE)),
         // As the site's machines are told, whatever the metadata says.
         file,
         kernel: kernel.release,
-        architecture: 'amd64',
+        architecture: kernel.architecture,
         version,
         tier: 'stable',
         sha256: createHash('sha256').update(archive).digest('hex'),

@@ -1,8 +1,17 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-/** OVMF, the UEFI firmware of Debian's package `ovmf`, and its variable store, empty and never written to. */
-export const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE.fd';
-const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS.fd';
+/**
+ * OVMF, the UEFI firmware of Debian's package `ovmf`, and its variable store, empty and never written to. From Debian 13
+ * on there is only the build for flash of 4 MiB.
+ */
+export function ovmf(): { code: string; variables: string } {
+  const size = existsSync('/usr/share/OVMF/OVMF_CODE.fd') ? '' : '_4M';
+  return {
+    code: `/usr/share/OVMF/OVMF_CODE${size}.fd`,
+    variables: `/usr/share/OVMF/OVMF_VARS${size}.fd`,
+  };
+}
 
 const GUID = {
   /** EFI_IMAGE_SECURITY_DATABASE_GUID: the vendor of `db`. */
@@ -24,9 +33,10 @@ const ATTRIBUTES = 0x27;
  * comes of it.
  */
 export async function uefiVariables(certificates: readonly Uint8Array[]): Promise<Buffer> {
-  const store = await readFile(OVMF_VARIABLES);
+  const { variables } = ovmf();
+  const store = await readFile(variables);
   const at = store.readUInt16LE(VOLUME_HEADER_LENGTH_AT) + STORE_HEADER_SIZE;
-  if (store.readUInt16LE(at) !== 0xffff) throw new Error(`${OVMF_VARIABLES} is not empty`);
+  if (store.readUInt16LE(at) !== 0xffff) throw new Error(`${variables} is not empty`);
   store.set(variable('db', GUID.securityDatabase, Buffer.concat(certificates.map(signatureList))), at);
   return store;
 }

@@ -5,9 +5,11 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
+import { messageOf } from '../../src/errors.ts';
+import { PC } from '../kernels/hardware.ts';
 import type { KernelTree } from './debian-kernel.ts';
 import { initramfs } from './initramfs.ts';
-import { OVMF_CODE } from './uefi.ts';
+import { ovmf } from './uefi.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 
@@ -68,7 +70,8 @@ export interface Machine extends Vm {
 
 /**
  * Boots the kernel in QEMU, without KVM, on a copy-on-write view of the host's own root, so that the guest runs this
- * very checkout with this very Node. All that it writes is lost with it, but for /persist.
+ * very checkout with this very Node; or of a Debian of the kernel's architecture, with the checkout laid into it. All
+ * that it writes is lost with it, but for /persist.
  *
  * Files that the host makes after the boot are at /host/<path> in the guest. The guest's /etc/machine-id is always the
  * same.
@@ -77,7 +80,11 @@ export async function bootVm(options: VmOptions): Promise<Vm> {
   if (options.disk !== undefined && !existsSync(options.disk)) {
     await execa`mke2fs -q -t ext4 ${options.disk} 256M`;
   }
-  const vm = await startQemu(await qemuArguments(options), ENVIRONMENT);
+  const { hardware } = options.kernel;
+  const qemu = await qemuArguments(options);
+  const vm = await bootAgainAfterPanic(() =>
+    startQemu(qemu, environment(options.kernel), { program: hardware.program }),
+  );
   try {
     const { exitCode, stderr } = await vm.run(furnish(options));
     if (exitCode !== 0) {
@@ -90,6 +97,28 @@ export async function bootVm(options: VmOptions): Promise<Vm> {
   }
 }
 
+/** A kernel panicked before its first process ran. */
+export class BootPanic extends Error {}
+
+/**
+ * Boots, and once more when that panics before init, which says nothing of what is tested: QEMU without KVM loses a
+ * breakpoint now and then that Linux 6.12 patches into its code while another processor runs it.
+ *
+ * @param say hears of it.
+ */
+export async function bootAgainAfterPanic<Booted>(
+  boot: () => Promise<Booted>,
+  say = (line: string) => void process.stderr.write(`${line}\n`),
+): Promise<Booted> {
+  try {
+    return await boot();
+  } catch (error) {
+    if (!(error instanceof BootPanic)) throw error;
+    say(`The kernel panicked as it booted, so it is booted again. ${error.message}`);
+    return boot();
+  }
+}
+
 async function qemuArguments({
   kernel,
   commandLineExtra = '',
@@ -98,20 +127,24 @@ async function qemuArguments({
   uefi,
   memoryMiB = 1024,
 }: VmOptions) {
+  const { bus, console, machine, serial } = kernel.hardware;
+  // The kernel hands what it does not know to init, in the environment.
+  const userland = kernel.userland === undefined ? '' : `userland=${kernel.userland.root}`;
   // The mitigations guard secrets that a test machine does not have, and cost an emulated processor time.
-  const commandLine = `console=ttyS0 quiet panic=-1 mitigations=off ${commandLineExtra}`;
+  const commandLine = `console=${console} quiet panic=-1 mitigations=off ${userland} ${commandLineExtra}`;
+  const rom = bus === 'pci' ? ',romfile=' : '';
   const host = 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap';
   return [
-    '-nodefaults -no-user-config -no-reboot -display none -M q35 -accel tcg,thread=multi -cpu max -smp 2',
-    `-m ${memoryMiB} -serial stdio`,
-    `-fsdev ${host} -device virtio-9p-pci,fsdev=host,mount_tag=host`,
-    '-chardev socket,id=agent,fd=3 -device virtio-serial-pci -device virtserialport,chardev=agent',
-    network ? '-netdev user,id=net,ipv6=off -device virtio-net-pci,netdev=net,romfile=' : '',
+    '-nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=multi -smp 2',
+    `-m ${memoryMiB} ${[...machine, ...serial].join(' ')}`,
+    `-fsdev ${host} -device virtio-9p-${bus},fsdev=host,mount_tag=host`,
+    `-chardev socket,id=agent,fd=3 -device virtio-serial-${bus} -device virtserialport,chardev=agent`,
+    network ? `-netdev user,id=net,ipv6=off -device virtio-net-${bus},netdev=net${rom}` : '',
   ]
     .flatMap((line) => line.split(' ').filter(Boolean))
     .concat(['-kernel', kernel.image, '-initrd', await initramfs(kernel), '-append', commandLine])
-    .concat(disk === undefined ? [] : diskArguments(disk))
-    .concat(uefi === undefined ? [] : [...flash(0, OVMF_CODE), ...flash(1, uefi)]);
+    .concat(disk === undefined ? [] : diskArguments(disk, bus))
+    .concat(uefi === undefined ? [] : [...flash(0, ovmf().code), ...flash(1, uefi)]);
 }
 
 /** Read-only: a test makes the variables anew, and none of them is to come from an earlier boot. */
@@ -120,13 +153,13 @@ function flash(unit: 0 | 1, path: string): string[] {
 }
 
 /** Flushes may be skipped: what the guest has written is in this machine's page cache, which outlives QEMU. */
-function diskArguments(path: string): string[] {
+function diskArguments(path: string, bus: string): string[] {
   const file = path.replaceAll(',', ',,');
   return [
     '-drive',
     `if=none,id=disk,format=raw,cache=unsafe,file=${file}`,
     '-device',
-    'virtio-blk-pci,drive=disk',
+    `virtio-blk-${bus},drive=disk`,
   ];
 }
 
@@ -143,8 +176,10 @@ function furnish({ kernel, network = true, disk }: VmOptions): string {
     rm -f /etc/hosts /etc/resolv.conf /etc/machine-id
     printf '127.0.0.1 localhost livepatch-guest\\n10.0.2.2 livepatch.test\\n' >/etc/hosts
     echo 5c0ffee5c0ffee5c0ffee5c0ffee5c0f >/etc/machine-id
-    mkdir -p /lib/modules /persist
-    ln -sfn ${quote(kernel.modules)} /lib/modules/${kernel.release}
+    # Over whatever is there: this machine may have a package of that very kernel.
+    mkdir -p /lib/modules/${kernel.release} /persist
+    mount -o bind /host${quote(kernel.modules)} /lib/modules/${kernel.release}
+    ${kernel.userland === undefined ? '' : layIn(CHECKOUT)}
     ip link set lo up
     if ${network}; then
       ip address add 10.0.2.15/24 dev eth0
@@ -158,18 +193,27 @@ END
 `;
 }
 
+/** Lays a directory of the host's into the guest, copy-on-write. */
+function layIn(directory: string): string {
+  const [files, work] = ['/run/laid-in/files', '/run/laid-in/work'];
+  return `mkdir -p ${quote(directory)} ${files} ${work}
+    mount -t overlay -o lowerdir=/host${quote(directory)},upperdir=${files},workdir=${work} overlay ${quote(directory)}`;
+}
+
 /**
  * Starts QEMU, whose arguments attach the agent's port to descriptor 3, and waits for the agent.
  * @param prologue what every script in the guest begins with.
- * @param options `resumed`: from a snapshot, in which the agent is running already; `bootTime` in milliseconds.
+ * @param options `resumed`: from a snapshot, in which the agent is running already; `bootTime` in milliseconds;
+ *   `program`: QEMU's own, for the machine's architecture.
+ * @throws BootPanic when the kernel panics before the agent is there.
  */
 export async function startQemu(
   qemuArgs: string[],
   prologue: string,
-  { resumed = false, bootTime = BOOT_TIME } = {},
+  { resumed = false, bootTime = BOOT_TIME, program = PC.program } = {},
 ): Promise<Machine> {
   // The parent-death signal reaches QEMU even when this process is killed outright.
-  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...qemuArgs], {
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...qemuArgs], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   });
   let printed = '';
@@ -209,7 +253,7 @@ export async function startQemu(
     await before(up, 'boot', bootTime);
   } catch (error) {
     await kill();
-    throw error;
+    throw printed.includes('Kernel panic') ? new BootPanic(messageOf(error)) : error;
   }
   return {
     run: (script, { timeoutMs = RUN_TIME } = {}) => before(agent.ask(script), firstLine(script), timeoutMs),
@@ -254,12 +298,16 @@ function converse(socket: Socket, prologue: string) {
   return { hello, ask };
 }
 
-// Compiling is most of what a start of Node costs under emulation.
-const ENVIRONMENT = `
-  export NODE_COMPILE_CACHE=/run/node-compile-cache
-  export PATH=${quote(join(CHECKOUT, 'node_modules/.bin'))}:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
-  cd ${quote(CHECKOUT)}
-`;
+function environment({ userland }: KernelTree): string {
+  const programs = [join(CHECKOUT, 'node_modules/.bin'), '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  const path = [...(userland === undefined ? [] : [userland.node]), ...programs].join(':');
+  // Compiling is most of what a start of Node costs under emulation.
+  return `
+    export NODE_COMPILE_CACHE=/run/node-compile-cache
+    export PATH=${quote(path)} HOME=/root LC_ALL=C.UTF-8
+    cd ${quote(CHECKOUT)}
+  `;
+}
 
 function decode(base64: string): string {
   return Buffer.from(base64, 'base64').toString('utf8');

@@ -7,7 +7,7 @@ import { formatMetadata } from '../../src/patch/metadata.ts';
 import { draft } from '../../src/publish/draft.ts';
 import { packPatchFile, stemOf } from '../../src/publish/patch-file.ts';
 import type { Fix, Metadata } from '../../src/types.ts';
-import { cacheDirectory, type KernelTree } from '../kernel/debian-kernel.ts';
+import { cacheDirectory, type KernelTree, runForKernel } from '../kernel/debian-kernel.ts';
 import type { Signer } from './signer.ts';
 
 /** A patch file and what went into it. */
@@ -70,7 +70,7 @@ export async function packPatch(
 
 /** The field's name for a module: `lkp_Debian_6_1_0_56_amd64_121` is major version 121 for 6.1.0-56-amd64. */
 export function moduleName(kernel: string, version: string): string {
-  return `lkp_Debian_${kernel.replace(/[.-]/g, '_')}_${majorOf(version)}`;
+  return `lkp_Debian_${kernel.replace(/[^0-9A-Za-z]/g, '_')}_${majorOf(version)}`;
 }
 
 /** The field's name for a patch file. */
@@ -121,7 +121,8 @@ export async function signModule(
   return inTemporaryDirectory(async (directory) => {
     const file = join(directory, 'module.ko');
     await writeFile(file, module);
-    await execa(kernel.signFile, [...(keyId ? ['-k'] : []), hash, signer.keyFile, signer.certFile, file]);
+    const options = keyId ? ['-k'] : [];
+    await runForKernel(kernel, [kernel.signFile, ...options, hash, signer.keyFile, signer.certFile, file]);
     return readFile(file);
   });
 }
@@ -148,7 +149,7 @@ async function make(code: string, name: string, kernel: KernelTree): Promise<Uin
   return inTemporaryDirectory(async (directory) => {
     await writeFile(join(directory, `${name}.c`), code);
     await writeFile(join(directory, 'Kbuild'), `obj-m := ${name}.o\n`);
-    await execa('make', ['-C', kernel.build, `M=${directory}`, 'modules']);
+    await runForKernel(kernel, ['make', '-C', kernel.build, `M=${directory}`, ...kernel.make, 'modules']);
     return readFile(join(directory, `${name}.ko`));
   });
 }

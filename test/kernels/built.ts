@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { type Architecture, openApt } from './apt.ts';
+import { cacheDirectory } from './cache.ts';
+import type { BuiltKernel } from './kernel.ts';
+import { runIn } from './root.ts';
+
+const CONFIG = join(import.meta.dirname, 'config');
+
+/**
+ * Builds a kernel twice, of two releases: the one to patch, and one that a machine may have run before. Gives the
+ * releases, in this order. Takes minutes; throws execa's error with the compiler's words.
+ */
+export async function buildKernel(
+  kernel: BuiltKernel,
+  architecture: Architecture,
+  builder: string,
+  say: (line: string) => void,
+): Promise<string[]> {
+  const source = await unpackSource(kernel, architecture, say);
+  const kernels = join(cacheDirectory, 'kernel');
+  const build = join(kernels, `${kernel.flavour}.build`);
+  await mkdir(build, { recursive: true });
+  const fragments = kernel.fragments.map((name) => `${name}.config`);
+  for (const name of fragments) await copyFile(join(CONFIG, name), join(build, name));
+
+  const make = ['make', '-C', source, `O=${build}`, ...kernel.make].join(' ');
+  await inBuilder(`
+    ${make} allnoconfig
+    ${source}/scripts/kconfig/merge_config.sh -m -O . .config ${fragments.join(' ')}
+    ${make} olddefconfig
+  `);
+  // The one before comes first, so that what is left to build modules with is of the other.
+  const releases: string[] = [];
+  for (const [index, flavour] of [`before-${kernel.flavour}`, kernel.flavour].entries()) {
+    say(`building Linux ${flavour}${index === 0 ? ', which takes about 10 minutes' : ''}`);
+    const versioned = `${make} LOCALVERSION=-${flavour}`;
+    await inBuilder(`${versioned} -j$(nproc) ${kernel.image.target} modules`);
+    const { stdout } = await inBuilder(`${versioned} -s kernelrelease`);
+    releases.unshift(await install(`${stdout}`.trim(), versioned));
+  }
+  return releases;
+
+  function inBuilder(script: string) {
+    return runIn(builder, ['nice', 'sh', '-euc', script], build);
+  }
+
+  async function install(release: string, versioned: string): Promise<string> {
+    const tree = join(kernels, release);
+    await rm(tree, { recursive: true, force: true });
+    await mkdir(join(tree, 'boot'), { recursive: true });
+    await copyFile(join(build, 'arch', kernel.image.file), join(tree, 'boot', `vmlinuz-${release}`));
+    await inBuilder(`${versioned} INSTALL_MOD_PATH=${tree} modules_install`);
+    await execa`ln -sfn ${join('..', `${kernel.flavour}.build`)} ${join(tree, 'build')}`;
+    return release;
+  }
+}
+
+/** One tree for all architectures: what is built goes elsewhere. */
+async function unpackSource(
+  { source, suites }: BuiltKernel,
+  architecture: Architecture,
+  say: (line: string) => void,
+): Promise<string> {
+  const tree = join(cacheDirectory, 'source', source);
+  if (existsSync(tree)) return tree;
+  await mkdir(join(cacheDirectory, 'source'), { recursive: true });
+  const work = await mkdtemp(join(cacheDirectory, 'source/unpacking.'));
+  try {
+    say(`downloading ${source}`);
+    const apt = await openApt(suites, architecture);
+    const [file = ''] = await apt.download([source], work);
+    say(`unpacking it into ${tree}`);
+    await execa`dpkg-deb -x ${file} ${work}`;
+    await execa`tar --extract --directory ${work} --file ${join(work, 'usr/src', `${source}.tar.xz`)}`;
+    const [unpacked = ''] = (await readdir(work)).filter(
+      (name) => /^linux-source-\d/.test(name) && !name.endsWith('.deb'),
+    );
+    await rename(join(work, unpacked), tree);
+    return tree;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}

