@@ -61,7 +61,20 @@ function asksForHelp(words: string[]): boolean {
   return words.slice(0, end === -1 ? undefined : end).includes('--help');
 }
 
+/**
+ * Says what went wrong; gives the exit status. When what is to say it cannot be loaded, as of a bundle that is not whole,
+ * the message alone is printed: an error that was thrown from here would be reported here again, for ever.
+ */
 async function report(error: unknown): Promise<number> {
+  try {
+    return await explain(error);
+  } catch {
+    process.stderr.write(`${messageOf(error)}\n`);
+    return EXIT_STATUS.general;
+  }
+}
+
+async function explain(error: unknown): Promise<number> {
   // oclif's way to say "this was all right, stop here", as help does.
   if (isOclif(error) && error.oclif.exit === 0) return 0;
   // What speaks by the configuration is loaded when there is something to say.
