@@ -14,7 +14,7 @@ import { ovmf } from './uefi.ts';
 const CHECKOUT = join(import.meta.dirname, '../..');
 
 /** An emulated machine boots in 6 s on two cores; a busy one takes longer, none takes this long. */
-const BOOT_TIME = 120_000;
+const BOOT_TIME = 300_000;
 /** systemd and snapd, on emulated processors that others keep from running: alone they take one minute. */
 export const SYSTEMD_BOOT_TIME = 600_000;
 const RUN_TIME = 300_000;
@@ -127,11 +127,12 @@ async function qemuArguments({
   uefi,
   memoryMiB = 1024,
 }: VmOptions) {
-  const { bus, console, machine, serial } = kernel.hardware;
+  const { bus, console, machine, parameters, serial } = kernel.hardware;
   // The kernel hands what it does not know to init, in the environment.
   const userland = kernel.userland === undefined ? '' : `userland=${kernel.userland.root}`;
   // The mitigations guard secrets that a test machine does not have, and cost an emulated processor time.
-  const commandLine = `console=${console} quiet panic=-1 mitigations=off ${userland} ${commandLineExtra}`;
+  const common = `console=${console} ${parameters} quiet panic=-1 mitigations=off`;
+  const commandLine = `${common} ${userland} ${commandLineExtra}`;
   const rom = bus === 'pci' ? ',romfile=' : '';
   const host = 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap';
   return [

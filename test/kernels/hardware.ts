@@ -8,6 +8,8 @@ export interface Hardware {
   /** The serial console: what attaches it to QEMU's own output, and its name in the guest. */
   serial: readonly string[];
   console: string;
+  /** Further parameters of the kernel. */
+  parameters: string;
   /** What the names of virtio's devices end with. */
   bus: 'pci' | 'ccw';
   /** Kernel modules that it takes to reach the virtio devices. */
@@ -22,6 +24,8 @@ export const PC: Hardware = {
   machine: ['-M', 'q35', '-cpu', 'max'],
   serial: ['-serial', 'stdio'],
   console: 'ttyS0',
+  // On a busy host an emulated processor stands still while the kernel waits to see its timer tick.
+  parameters: 'no_timer_check',
   bus: 'pci',
   modules: ['virtio_pci'],
   uefi: true,
@@ -34,6 +38,7 @@ export const ARM: Hardware = {
   machine: ['-M', 'virt', '-cpu', 'max,pauth-impdef=on'],
   serial: ['-serial', 'stdio'],
   console: 'ttyAMA0',
+  parameters: '',
   bus: 'pci',
   modules: ['virtio_pci'],
   uefi: false,
@@ -45,6 +50,7 @@ export const MAINFRAME: Hardware = {
   machine: ['-M', 's390-ccw-virtio', '-cpu', 'max'],
   serial: ['-chardev', 'stdio,id=console', '-device', 'sclpconsole,chardev=console'],
   console: 'ttysclp0',
+  parameters: '',
   bus: 'ccw',
   modules: [],
   uefi: false,

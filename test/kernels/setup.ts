@@ -100,8 +100,8 @@ async function makeUsable(tree: string, release: string, headers: string): Promi
 
 /** Without root, it says what is missing. */
 async function installPackage(name: string): Promise<void> {
-  const status = await execa({ reject: false })`dpkg-query -W -f ${'${db:Status-Status}'} ${name}`;
-  if (status.stdout === 'installed') return;
+  const { stdout } = await execa({ reject: false })`dpkg-query --status ${name}`;
+  if (stdout.includes('\nStatus: install ok installed\n')) return;
   if (process.getuid?.() !== 0) throw new Error(`missing Debian package: apt-get install ${name}`);
   say(`installing ${name}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { debianKernel, type KernelTree } from '../kernel/debian-kernel.ts';
+import { withRows } from './results.ts';
+import { setUpKernel } from './setup.ts';
+import { KERNELS, kernelSpec } from './table.ts';
+
+/**
+ * Runs the suites on every kernel of the table, or on those that are named, one after the other, and writes down in
+ * docs/kernels.md what ran. `setup NAME...` fetches or builds kernels and runs nothing.
+ */
+const CHECKOUT = join(import.meta.dirname, '../..');
+const DOCUMENT = join(CHECKOUT, 'docs/kernels.md');
+/** Files of test/kernel, in the order of the table's columns. */
+const SUITES = ['rig', 'live', 'chain', 'reboot', 'enforcement'] as const;
+
+const [first, ...others] = process.argv.slice(2);
+const isSetup = first === 'setup';
+const named = isSetup ? others : [first, ...others].filter((name) => name !== undefined);
+const names = named.length > 0 ? named : Object.keys(KERNELS);
+names.forEach(kernelSpec);
+
+for (const name of names) await setUpKernel(name);
+if (!isSetup) {
+  // The suites run the built command.
+  await execa({ cwd: CHECKOUT, stdio: 'inherit' })`npm run --silent build`;
+  for (const name of names) await runOn(name);
+}
+
+async function runOn(name: string): Promise<void> {
+  process.env.LIVEPATCH_KERNEL = name;
+  const kernel = debianKernel();
+  const cells = [await demo()];
+  for (const suite of SUITES) cells.push(await run(suite, kernel));
+  const row = [`\`${name}\``, kernel.release, kernel.architecture, ...cells];
+  await writeFile(DOCUMENT, withRows(await readFile(DOCUMENT, 'utf8'), [row]));
+  if (cells.some((cell) => cell.startsWith('**'))) process.exitCode = 1;
+}
+
+async function demo(): Promise<string> {
+  const began = performance.now();
+  const { exitCode } = await execa({
+    cwd: CHECKOUT,
+    stdio: 'inherit',
+    reject: false,
+  })`node test/kernel/demo.ts`;
+  return cell(exitCode === 0 ? 'passed' : '**failed**', began);
+}
+
+/** By a process of its own, with a report to count from. */
+async function run(suite: (typeof SUITES)[number], kernel: KernelTree): Promise<string> {
+  // Enforcement takes keys of ours in the kernel's keyrings, and only UEFI brings them there.
+  if (suite === 'enforcement' && !kernel.hardware.uefi) return '—';
+  const directory = await mkdtemp(join(tmpdir(), 'livepatch-kernels-'));
+  try {
+    const began = performance.now();
+    const report = join(directory, 'report.json');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const words = ['vitest', 'run', '--project', 'kernel', ...reporters, `test/kernel/${suite}.vm`];
+    await execa({ cwd: CHECKOUT, stdio: 'inherit', reject: false })`npx ${words}`;
+    if (!existsSync(report)) return cell('**failed**', began);
+    const { numPassedTests, numTotalTests, success } = JSON.parse(await readFile(report, 'utf8'));
+    const counts = `${numPassedTests}/${numTotalTests}`;
+    return cell(success ? counts : `**${counts}**`, began);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+function cell(result: string, began: number): string {
+  return `${result} (${Math.round((performance.now() - began) / 1000)} s)`;
+}
