@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { type Architecture, openApt } from './apt.ts';
+import type { Architecture } from './apt.ts';
 import { cacheDirectory } from './cache.ts';
 import type { BuiltKernel } from './kernel.ts';
 import { runIn } from './root.ts';
+import { unpackSource } from './source.ts';
 
 const CONFIG = join(import.meta.dirname, 'config');
 
@@ -19,7 +19,10 @@ export async function buildKernel(
   builder: string,
   say: (line: string) => void,
 ): Promise<string[]> {
-  const source = await unpackSource(kernel, architecture, say);
+  // One tree for all architectures: what is built goes elsewhere.
+  const source = join(cacheDirectory, 'source', kernel.source);
+  say(`fetching ${kernel.source}`);
+  await unpackSource({ ...kernel, architecture }, source);
   const kernels = join(cacheDirectory, 'kernel');
   const build = join(kernels, `${kernel.flavour}.build`);
   await mkdir(build, { recursive: true });
@@ -55,32 +58,5 @@ export async function buildKernel(
     await inBuilder(`${versioned} INSTALL_MOD_PATH=${tree} modules_install`);
     await execa`ln -sfn ${join('..', `${kernel.flavour}.build`)} ${join(tree, 'build')}`;
     return release;
-  }
-}
-
-/** One tree for all architectures: what is built goes elsewhere. */
-async function unpackSource(
-  { source, suites }: BuiltKernel,
-  architecture: Architecture,
-  say: (line: string) => void,
-): Promise<string> {
-  const tree = join(cacheDirectory, 'source', source);
-  if (existsSync(tree)) return tree;
-  await mkdir(join(cacheDirectory, 'source'), { recursive: true });
-  const work = await mkdtemp(join(cacheDirectory, 'source/unpacking.'));
-  try {
-    say(`downloading ${source}`);
-    const apt = await openApt(suites, architecture);
-    const [file = ''] = await apt.download([source], work);
-    say(`unpacking it into ${tree}`);
-    await execa`dpkg-deb -x ${file} ${work}`;
-    await execa`tar --extract --directory ${work} --file ${join(work, 'usr/src', `${source}.tar.xz`)}`;
-    const [unpacked = ''] = (await readdir(work)).filter(
-      (name) => /^linux-source-\d/.test(name) && !name.endsWith('.deb'),
-    );
-    await rename(join(work, unpacked), tree);
-    return tree;
-  } finally {
-    await rm(work, { recursive: true, force: true });
   }
 }
