@@ -32,6 +32,8 @@ export const EXIT_STATUS = {
   /** EX_PROTOCOL: the server answered, and said no or something we cannot take. */
   'server-refused': 76,
   'bad-answer': 76,
+  /** A catalogue that nobody has renewed in time, or whose renewal is held back. */
+  expired: 76,
   /** EX_NOPERM: must be root. */
   'no-permission': 77,
   /** Beyond sysexits: a patch that was asked for is held back, by what happened before or what its source says. */
@@ -39,6 +41,8 @@ export const EXIT_STATUS = {
   /** EX_CONFIG: the configuration, or a certificate it names, cannot be used. */
   config: 78,
   'trust-anchors': 78,
+  /** This machine's clock is wrong. */
+  clock: 78,
 } as const;
 
 /** The closed set of things that go wrong. */

@@ -86,6 +86,22 @@ export const LIMITS = {
     /** Fixes of all of them together: a hundred cumulative patches of a hundred fixes each. */
     fixesOfAll: 10_000,
   },
+  catalogue: {
+    metadata: {
+      /** Some dozens of keys. */
+      root: 256 * KiB,
+      /** A version, and some signatures: 500 bytes. */
+      timestamp: 16 * KiB,
+      /** 256 bins in 9 KiB; room for whoever uses more of them. */
+      snapshot: 2 * MiB,
+      /** A bin with 20 kernels is 5 KiB; without bins, 5,000 kernels are 1 MiB. */
+      targets: 4 * MiB,
+    },
+    /** Roles that one target is looked for in; ours takes two. */
+    delegations: 32,
+    /** Newer roots that one update follows: some years of one a month. */
+    rootRotations: 256,
+  },
   kernel: {
     /** kpatch waits 15 s, then 60 s more after the stragglers were signalled; the kernel signals every 15 s. */
     transitionTime: 75 * SECOND,

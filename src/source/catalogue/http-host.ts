@@ -1,0 +1,89 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { LivepatchError } from '../../errors.ts';
+import { download } from '../download.ts';
+import { withRetry } from '../retry.ts';
+import { addressOf, type Request, refusal, send, unreachable } from '../server/exchange.ts';
+import type { Transport } from '../transport.ts';
+import { type FileRequest, type Host, tooLong } from './host.ts';
+
+/**
+ * A catalogue on a web server. Sends nothing but GETs, with the token where one is given.
+ * @param base ends with a slash.
+ * @param onlyTls refuse to fetch patch files otherwise.
+ */
+export function httpHost(transport: Transport, base: URL, onlyTls: boolean): Host {
+  const { deps, dialTimeout } = transport;
+  const host: Host = {
+    address: addressOf(base),
+    get: (request) => withRetry(deps, () => getOnce(request)),
+    stream: ({ path, sha256, size }, token) =>
+      download(transport, base, { url: at(base, path).href, sha256, size }, { token, onlyTls }),
+  };
+
+  async function getOnce({ etag, limit, path, token }: FileRequest): ReturnType<Host['get']> {
+    const request: Request = {
+      method: 'GET',
+      url: at(base, path),
+      headers: etag === undefined ? {} : { 'if-none-match': etag },
+      ...(token === undefined ? {} : { token }),
+      timeLimit: dialTimeout + deps.limits.answerTime,
+    };
+    const { body, headers, status } = await send(transport, request);
+    try {
+      host.clock = clockIn(headers) ?? host.clock;
+      if (status === 304 && etag !== undefined) return { found: 'unchanged' };
+      if (status === 404 || status === 403) return { found: 'missing', denied: status === 403 };
+      if (status !== 200) throw refusedBy(request, { headers, status });
+      if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+        throw unusable(`${path} came compressed, which was not asked for`);
+      }
+      return { found: 'file', bytes: await readBounded(request, body, path, limit), etag: headers.etag };
+    } finally {
+      body.destroy();
+    }
+  }
+  return host;
+}
+
+/** A redirect is named, because following it is the administrator's decision: the address says whose files these are. */
+function refusedBy(
+  request: Request,
+  response: { headers: IncomingHttpHeaders; status: number },
+): LivepatchError {
+  const target = URL.parse(response.headers.location ?? '', request.url);
+  if (response.status < 300 || response.status >= 400 || target === null)
+    return refusal(request, response, '');
+  return unusable(`"${addressOf(request.url)}" redirects to "${addressOf(target)}"`, {
+    hint: 'Set remote-server to the address that it redirects to.',
+  });
+}
+
+/** @param path its parts may hold anything that a role's or a kernel's name may. */
+function at(base: URL, path: string): URL {
+  return new URL(path.split('/').map(encodeURIComponent).join('/'), base);
+}
+
+async function readBounded(request: Request, body: Readable, path: string, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > limit) throw unusable(tooLong(path, limit));
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw unreachable(request, error);
+  }
+  return Buffer.concat(chunks);
+}
+
+function clockIn({ date }: IncomingHttpHeaders): Date | undefined {
+  const clock = new Date(date ?? '');
+  return Number.isNaN(clock.getTime()) ? undefined : clock;
+}
+
+function unusable(what: string, options: { hint?: string } = {}): LivepatchError {
+  return new LivepatchError('bad-answer', `the catalogue cannot be used: ${what}`, options);
+}
