@@ -66,7 +66,8 @@ async function download(catalogue: TrustedCatalogue, name: string): Promise<void
   const file = join(required('target-dir'), encodeURIComponent(name));
   const [algorithm, digest] = Object.entries(target.hashes)[0] ?? ['sha256', ''];
   if (isThere(file, algorithm, digest)) return;
-  const path = catalogue.prefixed ? storedPath(name, digest) : name;
+  const stored = catalogue.prefixed ? storedPath(name, digest) : name;
+  const path = stored.split('/').map(encodeURIComponent).join('/');
   const host = hostAt('target-base-url');
   const fetched = await host.get({ path, limit: target.length });
   if (fetched.found !== 'file') throw new Error(`${path} is missing`);

@@ -10,7 +10,7 @@ export type Fetched =
 
 /** What is to be fetched, and how much of it at the most. */
 export interface FileRequest {
-  /** Below the host's address; each part is encoded as it has to be. */
+  /** Below the host's address, encoded as in an address; a directory holds it under this very name. */
   path: string;
   /** The largest file that is taken, in bytes. */
   limit: number;

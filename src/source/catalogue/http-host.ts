@@ -59,9 +59,9 @@ function refusedBy(
   });
 }
 
-/** @param path its parts may hold anything that a role's or a kernel's name may. */
+/** Not resolved against the base, which a path like `//elsewhere` would leave. */
 function at(base: URL, path: string): URL {
-  return new URL(path.split('/').map(encodeURIComponent).join('/'), base);
+  return new URL(`${base.href}${path}`);
 }
 
 async function readBounded(request: Request, body: Readable, path: string, limit: number): Promise<Buffer> {
