@@ -14,7 +14,7 @@ const DOORS: Record<string, string[]> = {
   'read-only-context.ts': ['operations', 'kernel', 'store'],
   commands: ['operations', 'report', 'context.ts', 'read-only-context.ts'],
   operations: ['policy', 'source', 'patch', 'kernel', 'store', 'report', 'snapd'],
-  publish: ['commands', 'patch', 'store', 'kernel'],
+  publish: ['commands', 'policy', 'source', 'patch', 'store', 'kernel'],
   kernel: ['snapd'],
   store: ['patch', 'policy', 'snapd'],
   source: ['policy'],

@@ -268,6 +268,10 @@ export class Repository {
     return keyIDs.filter((id) => this.#keys.has(id)).length < threshold;
   }
 
+  keyCount(role: RoleName): number {
+    return this.#root.signed.roles[role]?.keyIDs.length ?? 1;
+  }
+
   roleOf(name: string): RoleName {
     return name === 'root' || name === 'snapshot' || name === 'timestamp' ? name : 'targets';
   }
