@@ -91,18 +91,20 @@ export function makeKeys(
   passphrase: string | undefined,
 ): CatalogueKey[] {
   return Array.from({ length: count }, () => {
-    const { privateKey } = generateKeyPairSync('ed25519');
-    const made = catalogueKey(privateKey);
-    const pem = privateKey.export({
-      type: 'pkcs8',
-      format: 'pem',
-      ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }),
-    });
+    const { made, pem } = generateKey(passphrase);
     const place = join(directory, role);
     if (!existsSync(place)) mkdirSync(place, { recursive: true, mode: 0o700 });
     writeAtomic(join(place, `${role}-${made.key.keyID.slice(0, 16)}.pem`), pem);
     return made;
   });
+}
+
+/** A new key, and the file of it: PKCS#8, PEM. */
+export function generateKey(passphrase?: string): { made: CatalogueKey; pem: string } {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const encryption = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase };
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString();
+  return { made: catalogueKey(privateKey), pem };
 }
 
 function catalogueKey(privateKey: KeyObject): CatalogueKey {

@@ -184,10 +184,7 @@ export class Repository {
 
   /** The newest version of each role but the timestamp. */
   currentVersions(): [role: string, version: number][] {
-    const roles = ['targets', ...binNames()].map((name): [string, number] => [
-      name,
-      this.#newest(name).signed.version,
-    ]);
+    const roles = ['targets', ...binNames()].map((name): [string, number] => [name, this.#versionOf(name)]);
     return [...roles, ...[...this.#versions].filter(([name]) => name === 'snapshot')];
   }
 
@@ -333,7 +330,7 @@ export class Repository {
     const old = newest === undefined ? undefined : read(this.tree, MetadataKind.Snapshot, 'snapshot', newest);
     const meta: Record<string, MetaFile> = {};
     for (const name of ['targets', ...binNames()]) {
-      meta[`${name}.json`] = new MetaFile({ version: this.#newest(name).signed.version });
+      meta[`${name}.json`] = new MetaFile({ version: this.#versionOf(name) });
     }
     const isCurrent =
       old !== undefined &&
@@ -425,8 +422,12 @@ export class Repository {
     return bin;
   }
 
-  #newest(name: string): Metadata<Targets> {
-    return name === 'targets' ? this.#targets : this.#bin(name);
+  /** Read only where readers are shown another than the newest: that one may not be signed as it has to be. */
+  #versionOf(name: string): number {
+    if (name === 'targets') return this.#targets.signed.version;
+    const newest = this.#versions.get(name);
+    const isShown = newest !== undefined && newest === this.#shown.get(name);
+    return isShown ? newest : this.#bin(name).signed.version;
   }
 
   #readIndex(target: TargetFile): KernelIndex {

@@ -175,8 +175,10 @@ class Client implements TrustedCatalogue {
     if (kept !== undefined && ignoringErrors(() => this.#trusted.updateSnapshot(kept, true))) return;
     const { length, version } = (this.#trusted.timestamp as Metadata<Timestamp>).signed.snapshotMeta;
     const bytes = await this.#required('snapshot', version, length, BOUNDS.snapshot);
+    // It counts as loaded when all but its version is right; until then the one that was kept stands in its place.
+    const before = this.#trusted.snapshot;
     const isMixed = () =>
-      this.#trusted.snapshot !== undefined && this.#trusted.snapshot.signed.version !== version;
+      this.#trusted.snapshot !== before && this.#trusted.snapshot?.signed.version !== version;
     this.#check('snapshot', bytes, () => this.#trusted.updateSnapshot(bytes), isMixed);
     this.#deps.store.write('snapshot.json', bytes);
   }
