@@ -229,6 +229,8 @@ export class Repository {
   /** Gives a role other keys. What the old ones have signed, however high its version, counts for nothing then. */
   rotate(role: RoleName, keys: CatalogueKey[]): void {
     const { signed } = this.#root;
+    // While the old keys still vouch for them.
+    if (role === 'targets') for (const name of binNames()) this.#bin(name);
     for (const id of signed.roles[role]?.keyIDs ?? []) {
       const isElsewhere = Object.entries(signed.roles).some(
         ([name, { keyIDs }]) => name !== role && keyIDs.includes(id),
