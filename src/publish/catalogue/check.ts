@@ -85,9 +85,9 @@ async function checkFiles(
     const { sha256, size, version } = patch;
     checked.patches += 1;
     await noting(checked, `patch ${version} of kernel ${kernel}, ${architecture}`, async () => {
-      const bytes = read({ path: patchPath(sha256), sha256, size });
-      if (anchors === undefined) await drain(bytes);
-      else await checkPatch(bytes, patch, anchors);
+      const file = { path: patchPath(sha256), sha256, size };
+      await drain(read(file));
+      if (anchors !== undefined) await checkPatch(read(file), patch, anchors);
     });
   }
 }

@@ -66,9 +66,9 @@ function readKey(file: string, passphrase: string | undefined): CatalogueKey {
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
-  } catch (error) {
+  } catch {
     // Without what Node said: nobody has to check that it quotes nothing of the key.
-    const encrypted = error instanceof Error && 'code' in error && error.code === 'ERR_MISSING_PASSPHRASE';
+    const encrypted = passphrase === undefined && pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----');
     throw new LivepatchError(
       'config',
       encrypted ? `the key ${file} is encrypted` : `the key ${file} cannot be read`,
