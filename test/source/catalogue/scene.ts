@@ -1,5 +1,5 @@
 import { LIMITS } from '../../../src/limits.ts';
-import { catalogue } from '../../../src/source/catalogue/catalogue.ts';
+import { type CatalogueConfig, catalogue } from '../../../src/source/catalogue/catalogue.ts';
 import { inMemory, type MetadataStore } from '../../../src/source/catalogue/metadata-store.ts';
 import type { NetworkDeps } from '../../../src/source/network-deps.ts';
 import type { MachineReport, Source } from '../../../src/source/source.ts';
@@ -41,7 +41,12 @@ const NETWORK: Partial<NetworkDeps> = {
   pause: async () => {},
 };
 
-export function machineAt(url: URL, root: Buffer, store = inMemory()): TestMachine {
+export function machineAt(
+  url: URL,
+  root: Buffer,
+  store = inMemory(),
+  settings: Partial<CatalogueConfig> = {},
+): TestMachine {
   const told: string[] = [];
   const source: TestMachine['source'] = (changes = {}) =>
     catalogue(
@@ -54,6 +59,7 @@ export function machineAt(url: URL, root: Buffer, store = inMemory()): TestMachi
         tlsPatchDownload: false,
         remoteServer: changes.url ?? url,
         tier: changes.tier ?? 'stable',
+        ...settings,
       },
       {
         clientVersion: '1.0',

@@ -1,0 +1,52 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { indexOf, listed, makeCatalogue, patchBytes, publishPatches } from '../../catalogue/make.ts';
+import { putFiles, startNginx } from '../../catalogue/nginx.ts';
+import { machineAt, versionsIn } from './scene.ts';
+
+describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_000 }, () => {
+  it('is read, kept up with, and asked no more than is needed', async () => {
+    const made = makeCatalogue();
+    publishPatches(made, indexOf([listed('121.1')]));
+    const { ca, log, root, url } = await startNginx(made.files);
+    const machine = machineAt(url, made.root, undefined, { caCerts: ca });
+
+    const first = await machine.checkIn();
+    expect(versionsIn(first)).toEqual(['121.1']);
+    expect(await machine.fetch(listed('121.1'))).toEqual(patchBytes('121.1'));
+
+    let seen = log().length;
+    expect(await machine.checkIn(first === 'unchanged' ? undefined : first.tag)).toBe('unchanged');
+    expect(log().slice(seen)).toEqual(['GET /metadata/timestamp.json 304 0 canonical-livepatch/1.0']);
+
+    publishPatches(made, indexOf([listed('122.1'), listed('121.1')]));
+    putFiles(root, made.files);
+    seen = log().length;
+    expect(versionsIn(await machine.checkIn())).toEqual(['122.1', '121.1']);
+    const paths = log()
+      .slice(seen)
+      .map((line) => line.split(' ').slice(1, 3).join(' '));
+    expect(paths).toHaveLength(5);
+    expect(paths.slice(0, 3)).toEqual([
+      '/metadata/timestamp.json 200',
+      '/metadata/2.root.json 404',
+      '/metadata/3.snapshot.json 200',
+    ]);
+  });
+
+  it('is refused when its certificate is nobody’s', async () => {
+    const made = makeCatalogue();
+    const { url } = await startNginx(made.files);
+    await expect(machineAt(url, made.root).checkIn()).rejects.toMatchObject({ code: 'network' });
+  });
+
+  it('that lost a patch file says so', async () => {
+    const made = makeCatalogue();
+    publishPatches(made, indexOf([listed('121.1')]));
+    const { ca, root, url } = await startNginx(made.files);
+    const machine = machineAt(url, made.root, undefined, { caCerts: ca });
+    rmSync(join(root, 'patches'), { recursive: true });
+    await expect(machine.fetch(listed('121.1'))).rejects.toMatchObject({ code: 'server-refused' });
+  });
+});
