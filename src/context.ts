@@ -2,19 +2,18 @@ import { setTimeout } from 'node:timers/promises';
 import { isJournal, openReporter, PRIORITY } from './commands/progress.ts';
 import { linuxKernel } from './kernel/kernel.ts';
 import type { Context } from './operations/context.ts';
-import { openStore } from './store/store.ts';
-import type { LogLevel } from './types.ts';
+import type { Source } from './source/source.ts';
+import { openStore, type Store } from './store/store.ts';
+import type { Config, LogLevel } from './types.ts';
 
 /** The context outside, as it really is: this kernel, this disk, this clock, the configured server. */
 export function realContext(clientVersion: string): Context {
+  const store = openStore(process.env);
   return {
     clientVersion,
     kernel: linuxKernel(),
-    store: openStore(process.env),
-    async connect(config) {
-      const { livepatchServer } = await import('./source/server/client.ts');
-      return livepatchServer(config, clientVersion, { tell: reporter.step });
-    },
+    store,
+    connect: (config) => connect(config, store, clientVersion),
     async *readInput(name) {
       if (name === '-') return yield* process.stdin as AsyncIterable<Uint8Array>;
       const { openInputFile } = await import('./store/input-files.ts');
@@ -29,6 +28,21 @@ export function realContext(clientVersion: string): Context {
     transferred: reporter.transferred,
     warn,
   };
+}
+
+/** A catalogue where its root is pinned, else a server. Each is loaded only where it is used. */
+async function connect(config: Config, store: Store, clientVersion: string): Promise<Source> {
+  const network = { tell: reporter.step };
+  const root = config.catalogueRoot || store.shippedRoot();
+  if (root === undefined) {
+    const { livepatchServer } = await import('./source/server/client.ts');
+    return livepatchServer(config, clientVersion, network);
+  }
+  const { catalogue } = await import('./source/catalogue/catalogue.ts');
+  return catalogue(
+    { ...config, tier: config.tier ?? 'stable' },
+    { clientVersion, root: Buffer.from(root), metadata: store.catalogue, network },
+  );
 }
 
 const { stderr, env } = process;

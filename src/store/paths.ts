@@ -13,6 +13,8 @@ export interface Paths {
   lastCheck: string;
   patches: string;
   locks: string;
+  /** Trusted metadata of a catalogue. */
+  catalogue: string;
   runLock: string;
   state: string;
   cves: string;
@@ -36,13 +38,17 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
   const securityLog = join(common, 'logs', 'security.log');
   const patches = join(common, 'patches');
   const locks = join(common, 'locks');
+  const catalogue = join(common, 'catalogue');
   return {
     common,
     data,
     directories: [
       ...(snap === undefined ? [{ path: OUTSIDE_A_SNAP, mode: SEARCHABLE }] : []),
       ...[common, data].map((path) => ({ path, mode: SEARCHABLE })),
-      ...[patches, locks, dirname(history), dirname(securityLog)].map((path) => ({ path, mode: CLOSED })),
+      ...[patches, locks, catalogue, dirname(history), dirname(securityLog)].map((path) => ({
+        path,
+        mode: CLOSED,
+      })),
     ],
     config: join(common, 'config'),
     snapSettings: join(common, 'snap-settings'),
@@ -50,6 +56,7 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     lastCheck: join(common, 'last-check'),
     patches,
     locks,
+    catalogue,
     runLock: join(common, 'run-lock'),
     state: join(data, 'state.json'),
     cves: join(data, 'cves.json'),

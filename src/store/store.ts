@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Events, events } from './audit.ts';
+import { type CatalogueMetadata, catalogueMetadata } from './catalogue-metadata.ts';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CvesFile, cvesFile } from './cves.ts';
 import { ensureDirectory, isMissing, readIfThere, storageError, sweep } from './files.ts';
@@ -23,6 +24,7 @@ export interface Store {
   cves: CvesFile;
   pings: PingsFile;
   payloads: Payloads;
+  catalogue: CatalogueMetadata;
   pending: PendingInsertions;
   events: Events;
   /** Whether what we keep is kept well. */
@@ -48,6 +50,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     cves: cvesFile(paths.cves),
     pings: pingsFile(paths.pings),
     payloads: payloads(paths.patches),
+    catalogue: catalogueMetadata(paths.catalogue),
     pending: pendingInsertions(paths.locks),
     events: events(paths),
     health: () => storeHealth(paths),
@@ -58,7 +61,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
       return takeRunLock(paths.runLock, who);
     },
     sweep() {
-      for (const directory of [paths.common, paths.data, paths.locks]) sweep(directory);
+      for (const directory of [paths.common, paths.data, paths.locks, paths.catalogue]) sweep(directory);
       sweep(paths.patches, /^\.|\.partial$/);
     },
   };

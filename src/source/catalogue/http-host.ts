@@ -53,7 +53,7 @@ function refusedBy(
 ): LivepatchError {
   const target = URL.parse(response.headers.location ?? '', request.url);
   if (response.status < 300 || response.status >= 400 || target === null)
-    return refusal(request, response, '');
+    return refusal(request, response, Buffer.alloc(0));
   return unusable(`"${addressOf(request.url)}" redirects to "${addressOf(target)}"`, {
     hint: 'Set remote-server to the address that it redirects to.',
   });
