@@ -77,6 +77,7 @@ export function sweep(directory: string, names: RegExp = /\.[0-9a-f-]{36}\.tmp$/
   try {
     for (const name of filesIn(directory)) if (names.test(name)) rmSync(join(directory, name));
   } catch (error) {
+    if (isMissing(error)) return;
     throw storageError('clear', directory, error);
   }
 }
