@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { linuxKernel } from '../../src/kernel/kernel.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { Secret } from '../../src/secret.ts';
+import { EMPTY_STATE } from '../../src/store/state.ts';
 import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
 import { makeAuthority } from '../server/pki.ts';
@@ -176,7 +177,7 @@ describe('the built command ends as it should when the server answers with', () 
 
     site.behave();
     config.update({ 'ca-certs': site.pki.caPem });
-    site.store.state.write({});
+    site.store.state.write(EMPTY_STATE);
     expect(await site.run(['refresh'])).toMatchObject({
       stdout: 'nothing to do: no patch is due',
       exitCode: 0,
@@ -294,7 +295,7 @@ describe('however much is logged, neither the token nor a password of a proxy is
     });
     expect(exitCode).toBeGreaterThan(0);
     expect(stderr).toContain('livepatch check failed: ');
-    const logs = ['history', 'state.json', 'status.json'].flatMap((name) => allUnder(join(SNAP_DATA, name)));
+    const logs = ['history', 'state.json'].flatMap((name) => allUnder(join(SNAP_DATA, name)));
     const shown = [stderr, stdout, ...logs, ...allUnder(join(SNAP_COMMON, 'logs'))].join('\n');
     for (const secret of [site.token, PASSWORD, btoa(`u:${PASSWORD}`)]) expect(shown).not.toContain(secret);
   });

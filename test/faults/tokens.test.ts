@@ -47,7 +47,7 @@ describe('a token is in nothing that is shown', () => {
     const error = await enable(scene.context, scene.authToken).catch((thrown) => thrown);
     expect(error).toMatchObject({ message: expect.stringMatching(/^failed to register client: /) });
     expect(everythingOf(error, scene.told)).not.toContain(scene.authToken.reveal());
-    // That somebody was refused is on record, without the token.
+    // That somebody was refused is in the history, without the token.
     const kept = readdirSync(scene.data, { recursive: true, encoding: 'utf8' }).filter(
       (name) => !/^history/.test(name),
     );

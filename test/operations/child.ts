@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { LivepatchError } from '../../src/errors.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { livepatchServer } from '../../src/source/server/client.ts';
@@ -27,7 +27,9 @@ const context = {
   store,
   connect: async (config: Parameters<typeof livepatchServer>[0]) =>
     livepatchServer(config, '1.2.3', { env: {} }),
+  readInput: (name: string) => createReadStream(name),
   now: () => new Date(),
+  monotonic: () => performance.now(),
   sleep: async () => {},
   warn: () => {},
   debug: () => {},

@@ -63,7 +63,7 @@ describe('CVE data', () => {
     await disable(scene.context, { unpatch: false });
     expect(scene.store.cves.read()).toBeUndefined();
     const { machineToken: _, ...again } = await enable(scene.context, scene.authToken);
-    expect(again).toMatchObject({ first: { action: 'keep' } });
+    expect(again).toMatchObject({ first: { kind: 'kept' } });
     expect(scene.store.cves.read()).toMatchObject(FIXES);
   });
 

@@ -24,7 +24,7 @@ describe('disable', () => {
     const { common, kernel, server, context } = await patched();
     expect(await disable(context, { unpatch: false })).toMatchObject({
       machineToken: expect.anything(),
-      stillPatched: '121.1',
+      stillPatched: ['121.1'],
       serverNotTold: undefined,
     });
     expect(existsSync(join(common, 'machine-token'))).toBe(false);
@@ -35,7 +35,7 @@ describe('disable', () => {
 
   it('takes the patch out of the running kernel when asked to', async () => {
     const { kernel, context } = await patched();
-    expect(await disable(context, { unpatch: true })).toMatchObject({ stillPatched: undefined });
+    expect(await disable(context, { unpatch: true })).toMatchObject({ stillPatched: [] });
     expect(kernel.deeds).toEqual([`insert ${MODULE}`, `disable ${MODULE}`, `remove ${MODULE}`]);
   });
 

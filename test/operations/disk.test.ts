@@ -54,7 +54,7 @@ async function suffer(command: Command, fault: Fault): Promise<boolean> {
   const { prepare, act } = COMMANDS[command];
   await prepare(sandbox);
   sandbox.deeds();
-  const locksBefore = sandbox.store.pending.all();
+  const pendingBefore = sandbox.store.pending.all();
 
   let calls = 0;
   let over = false;
@@ -77,7 +77,7 @@ async function suffer(command: Command, fault: Fault): Promise<boolean> {
 
   const what = `${command}, ${JSON.stringify(fault)}: ${failure}`;
   const subject: Subject = {
-    ...{ sandbox, locksBefore, retried: false, enabled: undefined, spoiled: false },
+    ...{ sandbox, pendingBefore, retried: false, enabled: undefined, spoiled: false },
     ended: failure === undefined ? 'with an error' : 'killed',
     deeds: sandbox.deeds(),
   };
@@ -94,11 +94,11 @@ async function suffer(command: Command, fault: Fault): Promise<boolean> {
 /** The next good run comes to what the command was there for. */
 async function mend(sandbox: Sandbox, what: string): Promise<void> {
   const { kernel, store, context } = sandbox;
-  const locksBefore = store.pending.all();
+  const pendingBefore = store.pending.all();
   if (!store.token.exists()) await enable(context, TOKEN);
   await refresh(context);
   const subject: Subject = {
-    ...{ sandbox, locksBefore, retried: false, enabled: true, spoiled: false, ended: 'well' },
+    ...{ sandbox, pendingBefore, retried: false, enabled: true, spoiled: false, ended: 'well' },
     deeds: sandbox.deeds(),
   };
   expect(broken(subject), what).toEqual([]);

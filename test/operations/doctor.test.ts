@@ -20,6 +20,11 @@ const SECURITY: KernelSecurity = {
   secureBoot: false,
   modulesDisabled: false,
   tainted: 1 << 15,
+  sigEnforce: false,
+  ftraceEnabled: true,
+  capSysModule: true,
+  digestAvailable: true,
+  livePatching: 'available',
 };
 
 let scene: Scene;

@@ -21,7 +21,7 @@ const history = ({ store }: Scene) =>
 
 const securityLog = ({ common }: Scene) => readFileSync(join(common, 'logs', 'security.log'), 'utf8');
 
-describe('what is put on record', () => {
+describe('the history', () => {
   it('is the whole life of a machine', async () => {
     const scene = await startScene();
     scene.publish('121.1');

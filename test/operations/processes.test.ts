@@ -43,8 +43,8 @@ describe('a process that is killed', () => {
       expect(await child(scene, step)).toMatchObject({ signal: 'SIGKILL' });
       expect(await child(scene)).toMatchObject({ exitCode: 0, stderr: '' });
       expect(kernelOf(scene).patches).toEqual([{ name: MODULE, enabled: true, inTransition: false }]);
-      const { failure, patch } = scene.store.state.read();
-      expect({ failure, version: patch?.version }).toEqual({ failure: undefined, version: '121.1' });
+      const { applied, failure } = scene.store.state.read();
+      expect({ failure, version: applied.at(-1)?.version }).toEqual({ failure: undefined, version: '121.1' });
       expect(scene.store.pending.all()).toEqual([]);
     },
     30_000,
@@ -61,7 +61,7 @@ describe('twenty processes at a time', () => {
     }
     expect(results.some(({ exitCode }) => exitCode === 0)).toBe(true);
     expect(readFileSync(`${kernelFile(scene.data)}.deeds`, 'utf8')).toBe(`insert ${MODULE}\n`);
-    expect(scene.store.state.read()).toMatchObject({ patch: { version: '121.1' } });
+    expect(scene.store.state.read()).toMatchObject({ applied: [{ version: '121.1' }] });
     expect(scene.store.pending.all()).toEqual([]);
   }, 120_000);
 });

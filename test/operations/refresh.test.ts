@@ -60,21 +60,25 @@ describe('refresh', () => {
     publish('121.1');
     publish('122.1');
     await refresh(context);
-    server.database.withdrawVersion('122.1');
-    expect(await refresh(context)).toMatchObject({ kind: 'held', held: [{ why: 'rollback', missed: [] }] });
+    server.database.forgetVersion('122.1');
+    expect(await refresh(context)).toMatchObject({
+      kind: 'kept',
+      why: 'already-applied',
+      held: [{ why: 'rollback', missed: [] }],
+    });
     expect(kernel.deeds).toEqual([`insert ${SECOND}`]);
     expect(status(context)).toMatchObject({ patchState: 'applied', version: '122.1' });
   });
 
   it.each([
     ['does', true, { kind: 'applied', patches: [{ version: '121.1' }] }],
-    ['does not', false, { kind: 'held', held: [{ why: 'rollback' }] }],
-  ])('%s go back when the newer one is on a blocklist (over https: %s)', async (_, tls, result) => {
+    ['does not', false, { kind: 'kept', why: 'already-applied', held: [{ why: 'rollback' }] }],
+  ])('%s go back when the newer one was withdrawn (over https: %s)', async (_, tls, result) => {
     const { publish, server, context } = await enabled({ tls });
     publish('121.1');
     publish('122.1');
     await refresh(context);
-    server.database.blockVersion('122.1');
+    server.database.withdraw('122.1');
     expect(await refresh(context)).toMatchObject(result);
   });
 
@@ -107,10 +111,9 @@ describe('refresh', () => {
       'pings.json 600',
       'run-lock 600',
       'security.log 600',
-      'state.json 600',
-      'status.json 644',
+      'state.json 644',
     ]);
-    expect(readFileSync(join(data, 'status.json'), 'utf8')).not.toContain(
+    expect(readFileSync(join(data, 'state.json'), 'utf8')).not.toContain(
       readFileSync(join(common, 'machine-token'), 'utf8').trim(),
     );
   });

@@ -5,40 +5,39 @@ import { disable } from '../../src/operations/disable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { status } from '../../src/operations/status.ts';
+import type { AppliedPatch } from '../../src/types.ts';
 import { type Sandbox, startPatchedSandbox, UNTRUSTED } from './sandbox.ts';
 
 const MODULE = 'lkp_Debian_6_1_0_56_amd64_121';
 const HALF = '{"schema": 1, "patch": {"version": "12';
 
 let sandbox: Sandbox;
-let record: string;
+let stateFile: string;
 beforeEach(async () => {
   sandbox = await startPatchedSandbox();
-  record = join(sandbox.data, 'state.json');
+  stateFile = join(sandbox.data, 'state.json');
 });
 
-describe('a record that cannot be understood', () => {
+describe('a state file that cannot be understood', () => {
   beforeEach(() => {
-    writeFileSync(record, HALF);
+    writeFileSync(stateFile, HALF);
   });
 
   it('does not keep status from saying what the kernel holds', () => {
     expect(status(sandbox.context)).toMatchObject({
       patchState: 'unknown',
       others: [MODULE],
-      stateError: expect.stringContaining(`${record} cannot be understood`),
+      stateError: expect.stringContaining(`${stateFile} cannot be understood`),
     });
   });
 
-  it('is put aside by the next run, which says so and knows the patch again', async () => {
+  it('is moved away by the next run, which says so and knows the patch again', async () => {
     const { kernel, store, told, context } = sandbox;
     told.length = 0;
     expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
-    expect(told).toContain(
-      `the record cannot be understood: it is put aside as ${record}.unreadable, and a new one is begun`,
-    );
-    expect(readFileSync(`${record}.unreadable`, 'utf8')).toBe(HALF);
-    expect(store.state.read().patch).toMatchObject({ version: '121.1', module: MODULE });
+    expect(told).toContain(`the state file is corrupt; moved to ${stateFile}.unreadable, starting fresh`);
+    expect(readFileSync(`${stateFile}.unreadable`, 'utf8')).toBe(HALF);
+    expect(store.state.read().applied).toMatchObject([{ version: '121.1', module: MODULE }]);
     expect(kernel.deeds).toEqual([`insert ${MODULE}`]);
   });
 
@@ -46,7 +45,11 @@ describe('a record that cannot be understood', () => {
     const { server, context } = sandbox;
     server.publish('120.1');
     server.drop('121.1');
-    expect(await refresh(context)).toMatchObject({ kind: 'held', held: [{ why: 'rollback' }] });
+    expect(await refresh(context)).toMatchObject({
+      kind: 'kept',
+      why: 'already-applied',
+      held: [{ why: 'rollback' }],
+    });
   });
 
   it('does not lose the patch at boot', async () => {
@@ -67,10 +70,10 @@ describe('a record that cannot be understood', () => {
     expect(sandbox.kernel.modules()).toEqual([]);
   });
 
-  it('by a later client is put aside too', async () => {
-    writeFileSync(record, JSON.stringify({ schema: 2 }));
+  it('by a later client is moved away, too', async () => {
+    writeFileSync(stateFile, JSON.stringify({ schema: 2 }));
     await refresh(sandbox.context);
-    expect(existsSync(`${record}.unreadable`)).toBe(true);
+    expect(existsSync(`${stateFile}.unreadable`)).toBe(true);
   });
 });
 
@@ -89,21 +92,25 @@ describe('the next run', () => {
     expect(readdirSync(common, { recursive: true })).toEqual(before);
   });
 
-  it('lifts a lock of this boot whose module never came in', async () => {
-    const { kernel, store, context } = sandbox;
-    const { bootId, kernel: release } = kernel.machine();
-    store.pending.write({
-      ...{ module: 'lkp_Debian_6_1_0_56_amd64_122', version: '122.1', kernel: release },
-      ...{ bootId, at: '2026-11-22T12:00:00Z', attempt: 1 },
-    });
+  it('clears a pending insertion of this boot whose module never came in', async () => {
+    const { store, context } = sandbox;
+    const [applied] = store.state.read().applied;
+    const { appliedAt: at, bootId, transitionSeconds: _, ...first } = applied as AppliedPatch;
+    const patch = {
+      ...first,
+      version: '122.1',
+      digest: 'f'.repeat(128),
+      module: 'lkp_Debian_6_1_0_56_amd64_122',
+    };
+    store.pending.write({ patch, bootId, at, attempt: 1 });
     await refresh(context);
     expect(store.pending.all()).toEqual([]);
   });
 
   it('does without a patch of which nothing is left but the kernel', async () => {
     const { kernel, server, store, context } = sandbox;
-    rmSync(record);
-    store.payloads.keepOnly(undefined);
+    rmSync(stateFile);
+    store.payloads.keepOnly(new Set());
     server.drop('121.1');
     expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'nothing-offered' });
     expect(status(context)).toMatchObject({ version: '', others: [MODULE] });
@@ -134,7 +141,7 @@ describe('an insertion that a killed run has begun', () => {
     expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '121.1' }] });
     expect(kernel.look([]).livePatches).toEqual(atRest(MODULE));
     expect(store.pending.all()).toEqual([]);
-    expect(store.state.read().reverted).toBeUndefined();
+    expect(store.state.read().reverted).toEqual([]);
   });
 
   it('is watched to the end, and known then, when it is newer than a new cutoff-date', async () => {
@@ -142,20 +149,23 @@ describe('an insertion that a killed run has begun', () => {
     server.publish('123.1');
     await killedAtInsertion();
     store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
-    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '123.1' }] });
     expect(sandbox.told).toContain('watching the kernel for 10 s');
-    expect(kernel.deeds).toEqual([`insert ${MODULE}`, `insert ${NEWER}`]);
+    expect(kernel.deeds).toEqual([`insert ${MODULE}`, `insert ${NEWER}`, `remove ${MODULE}`]);
     expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
     expect(status(context)).toMatchObject({ patchState: 'applied', version: '123.1' });
   });
 
-  it('is watched to the end, and replaced then, when the server has taken it back', async () => {
+  it('is watched to the end, and replaced then, when the server has withdrawn it', async () => {
     const { kernel, server, store, told, context } = sandbox;
     server.publish('123.1');
     await killedAtInsertion();
     server.withdraw('123.1');
-    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '121.1' }] });
+    expect(await refresh(context)).toMatchObject({
+      kind: 'applied',
+      patches: [{ version: '123.1' }, { version: '121.1' }],
+    });
     expect(told.filter((step) => step === 'watching the kernel for 10 s')).toHaveLength(2);
     expect(kernel.modules()).toEqual([MODULE]);
     expect(store.pending.all()).toEqual([]);
@@ -166,7 +176,7 @@ describe('an insertion that a killed run has begun', () => {
     server.publish('123.1');
     await killedAtInsertion();
     kernel.setMode({ contact: true, apply: false, sources: ['the mode file'] });
-    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
+    expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '123.1' }] });
     expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
   });
@@ -186,10 +196,9 @@ describe('an insertion that a killed run has begun', () => {
     server.publish('123.1');
     await killedAtInsertion();
     store.config.update({ 'cutoff-date': '2025-01-01T00:00:00Z' });
-    context.sleep = async () =>
-      kernel.say('BUG: x', `RIP: 0010:f+0x1/0x2 [${NEWER}]`, '---[ end trace 0 ]---');
+    context.sleep = async () => kernel.fault(NEWER);
     await expect(refresh(context)).rejects.toMatchObject({ code: 'kernel-bug' });
-    expect(store.pending.all()).toMatchObject([{ version: '123.1', trace: expect.any(Array) }]);
+    expect(store.pending.all()).toMatchObject([{ patch: { version: '123.1' }, trace: expect.any(Array) }]);
   });
 
   it('is not put off by a timer until the next check', async () => {
@@ -199,12 +208,12 @@ describe('an insertion that a killed run has begun', () => {
     store.config.update({ 'check-interval': '0' });
     server.unreachable = true;
     expect(await refresh(context, { occasion: 'timer' })).toMatchObject({
-      kind: 'kept',
-      why: 'already-applied',
+      kind: 'applied',
+      patches: [{ version: '123.1' }],
     });
     expect(kernel.look([]).livePatches).toEqual(atRest(NEWER));
     expect(store.pending.all()).toEqual([]);
-    expect(store.state.read().patch?.version).toBe('123.1');
+    expect(store.state.read().applied.at(-1)?.version).toBe('123.1');
   });
 
   it('goes, when its transition does not end', async () => {

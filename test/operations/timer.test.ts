@@ -8,8 +8,8 @@ const later = ({ context }: Scene, minutes: number) => ({
   ...context,
   now: () => new Date(Date.now() + minutes * MINUTE),
 });
-const NOT_DUE = { kind: 'kept', why: 'not-due' };
-const CHECKED = { kind: 'kept', why: 'nothing-offered' };
+const NOT_DUE = { kind: 'kept', why: 'not-due', held: [] };
+const CHECKED = { kind: 'kept', why: 'nothing-offered', held: [] };
 
 async function enabledScene(): Promise<Scene> {
   const scene = await startScene();
