@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { owedNow, settledLater } from '../../src/policy/pings.ts';
+import { LivepatchError } from '../../src/errors.ts';
+import type { Event } from '../../src/policy/loop.ts';
+import { owedNow, pingsOf, settledLater } from '../../src/policy/pings.ts';
 import type { PendingPing, Ping } from '../../src/types.ts';
+import { patch, pending } from './situation.ts';
 
 const KERNEL = '6.1.0-56-amd64';
 const HERE = { bootId: 'this boot' };
@@ -83,5 +86,56 @@ describe('what an earlier boot owes', () => {
   ];
   it.each(cases)('%s', (_what, list, due) => {
     expect(owedNow(list, HERE, at(0))).toEqual({ due, later: [] });
+  });
+});
+
+describe('what an event says of the health of a patch', () => {
+  const error = new LivepatchError('transition', 'x');
+  const one = patch('121.1');
+  const tells = { version: '121.1', tier: 'beta' };
+  const failed = { now: [{ event: 'error', ...tells, code: 'transition' }], forget: { version: '121.1' } };
+  const silent = { now: [] };
+  it.each<[what: string, Event, object]>([
+    [
+      'about to be inserted',
+      { kind: 'insertion-begun', pending: pending('121.1') },
+      { now: [{ event: 'before', ...tells }], owe: '121.1' },
+    ],
+    [
+      'inserted',
+      { kind: 'inserted', patch: one },
+      {
+        now: [
+          { event: 'after', ...tells },
+          { event: 'transition', ...tells },
+        ],
+      },
+    ],
+    [
+      'in use',
+      { kind: 'transition-finished', patch: one, seconds: 3, live: [] },
+      { now: [{ event: 'settled', ...tells, minutes: 0, transitionSeconds: 3 }], owe: '121.1' },
+    ],
+    [
+      'in use since who knows when',
+      { kind: 'transition-finished', patch: one, seconds: undefined, live: [] },
+      { now: [{ event: 'settled', ...tells, minutes: 0, transitionSeconds: undefined }], owe: '121.1' },
+    ],
+    ['refused by us', { kind: 'refused', sha256: 'a', expected: one, error }, failed],
+    ['refused, and nobody knows which', { kind: 'refused', sha256: 'a', expected: undefined, error }, silent],
+    ['not fetched', { kind: 'failed', action: 'fetch', patch: one, error }, failed],
+    ['some other failure', { kind: 'failed', action: 'erase', patch: undefined, error }, silent],
+    ['refused by the kernel', { kind: 'insertion-refused', patch: one, error }, failed],
+    ['stalled', { kind: 'transition-failed', patch: one, error }, failed],
+    ['with a bug', { kind: 'bug-found', patch: one, trace: [], error }, failed],
+    ['kept out at the end', { kind: 'concluded', held: [], failure: { patch: one, error } }, failed],
+    ['the end', { kind: 'concluded', held: [], failure: undefined }, silent],
+    ['reverted', { kind: 'disabled', module: 'm', why: 'reverted' }, { now: [], forget: 'all' }],
+    ['withdrawn', { kind: 'disabled', module: 'm', why: 'withdrawn' }, { now: [], forget: 'all' }],
+    ['in the way', { kind: 'disabled', module: 'm', why: 'in-the-way' }, silent],
+    ['failed and out of use', { kind: 'disabled', module: 'm', why: 'failed' }, silent],
+    ['proven', { kind: 'proven', patch: one }, silent],
+  ])('%s', (_what, event, change) => {
+    expect(pingsOf(event, 'beta')).toEqual(change);
   });
 });
