@@ -106,6 +106,8 @@ interface Model {
   sandbox: Sandbox;
   enabled: boolean | undefined;
   spoiled: boolean;
+  /** The state was lost at some time: a module that was already out of use is then nobody's that we know. */
+  forgot: boolean;
 }
 
 /** Runs a command, under whatever trouble. @returns the invariants that do not hold after it. */
@@ -186,10 +188,12 @@ function happen(model: Model, what: Exclude<Event, { kind: 'run' }>): string[] {
     case 'state spoiled':
       writeFileSync(join(data, 'state.json'), '{"schema": 1, "patch": {');
       model.spoiled = true;
+      model.forgot = true;
       break;
     case 'state lost':
       rmSync(join(data, 'state.json'), { force: true });
       model.spoiled = true;
+      model.forgot = true;
       break;
     case 'payloads lost':
       store.payloads.keepOnly(new Set());
@@ -216,7 +220,7 @@ async function converges(model: Model): Promise<string[]> {
     wrong.push(`does not converge: ${document.patchState} ${document.version} ${document.failure?.message}`);
   }
   const stuck = kernel.modules().filter((name) => name !== 'lkp_Debian_6_1_0_56_amd64_200');
-  if (stuck.length > 0) wrong.push(`left over: ${stuck}`);
+  if (stuck.length > 0 && !model.forgot) wrong.push(`left over: ${stuck}`);
   return wrong;
 }
 
@@ -229,7 +233,7 @@ describe('whatever happens to a machine', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 25 }), async (events) => {
         using sandbox = startSandbox();
-        const model: Model = { sandbox, enabled: true, spoiled: false };
+        const model: Model = { sandbox, enabled: true, spoiled: false, forgot: false };
         // Most of what can go wrong takes a machine that is enabled, and patched.
         sandbox.server.publish('121.1');
         await enable(sandbox.context, TOKEN);
