@@ -48,6 +48,16 @@ export const EXIT_STATUS = {
 /** The closed set of things that go wrong. */
 export type ErrorCode = keyof typeof EXIT_STATUS;
 
+/** A server's refusal, as far as anything is decided by it. */
+export interface Refusal {
+  /** Of HTTP. */
+  status: number;
+  /** The server itself says that it will not have this token or this machine; see PROTOCOL.md, "Errors". */
+  denied: boolean;
+  /** The header, as it came. */
+  retryAfter: string | undefined;
+}
+
 /**
  * The one error class. `message` says what happened; `hint` what the person can do next. Neither ever holds a
  * secret, and neither repeats text from the network beyond a bounded, printable status.
@@ -57,10 +67,18 @@ export class LivepatchError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  /** With `server-refused`: what the server answered. */
+  readonly refusal: Refusal | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown; refusal?: Refusal | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
+    this.refusal = options.refusal;
   }
 
   get exitStatus(): number {
@@ -77,10 +95,8 @@ export function messageOf(error: unknown): string {
 export function during(what: string, error: unknown): LivepatchError {
   if (!(error instanceof LivepatchError))
     return new LivepatchError('general', `${what}: ${messageOf(error)}`, { cause: error });
-  return new LivepatchError(error.code, `${what}: ${error.message}`, {
-    cause: error.cause,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-  });
+  const { cause, hint, refusal } = error;
+  return new LivepatchError(error.code, `${what}: ${error.message}`, { cause, hint, refusal });
 }
 
 /** Whether a system call failed with this errno name, such as `ENOENT`. */

@@ -56,24 +56,15 @@ const PASSING = [
 /** Statuses by which a server, or what stands before it, asks to come back later. */
 const BUSY = [429, 502, 503, 504];
 
-/** What a refusal keeps as its cause. */
-export interface Refused {
-  status: number;
-  /** The server itself says that it will not have this token or this machine; see PROTOCOL.md, "Errors". */
-  denied: boolean;
-  retryAfter: string | undefined;
-}
-
 /** @returns undefined for a failure that trying again would not mend. */
 export function transientFailureOf(error: unknown, now: Date): TransientFailure | undefined {
   if (!(error instanceof LivepatchError)) return undefined;
-  const { cause } = error;
+  const { cause, refusal } = error;
   if (error.code === 'network' && PASSING.some((code) => hasErrno(cause, code))) {
     return { kind: 'unreachable' };
   }
-  if (error.code !== 'server-refused') return undefined;
-  const { retryAfter, status } = cause as Refused;
-  return BUSY.includes(status) ? { kind: 'busy', retryAfter: parseRetryAfter(retryAfter, now) } : undefined;
+  if (refusal === undefined || !BUSY.includes(refusal.status)) return undefined;
+  return { kind: 'busy', retryAfter: parseRetryAfter(refusal.retryAfter, now) };
 }
 
 /** RFC 9110 section 10.2.3: seconds, or a date. @returns undefined for what is neither. */

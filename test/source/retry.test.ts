@@ -65,7 +65,7 @@ describe('a failure', () => {
   const network = (code: string) =>
     new LivepatchError('network', '', { cause: Object.assign(new Error(), { code }) });
   const refused = (status: number, retryAfter?: string) =>
-    new LivepatchError('server-refused', '', { cause: { status, retryAfter } });
+    new LivepatchError('server-refused', '', { refusal: { status, retryAfter, denied: false } });
 
   it.each(['ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'ENETUNREACH', 'EPROXYDOWN'])(
     'of the network may pass: %s',

@@ -103,8 +103,7 @@ function warnOfClock({ context }: Session, issuedAt: string | undefined): void {
 
 /** The source itself refuses this machine or its token. */
 function isDenial(error: unknown): boolean {
-  if (!(error instanceof LivepatchError) || error.code !== 'server-refused') return false;
-  return (error.cause as { denied?: boolean } | undefined)?.denied === true;
+  return error instanceof LivepatchError && error.refusal?.denied === true;
 }
 
 /** Brings the CVE data up to date. It is only shown, by `status`: nothing fails with it. */

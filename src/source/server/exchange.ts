@@ -7,7 +7,6 @@ import type { Secret } from '../../secret.ts';
 import { printable } from '../../text.ts';
 import { lookUpElsewhere, NEAR } from '../near.ts';
 import { loginRefused } from '../proxy-login.ts';
-import type { Refused } from '../retry.ts';
 import type { Transport } from '../transport.ts';
 import { withoutSecret } from '../without-secret.ts';
 import { ErrorAnswer, SCHEMA } from './messages.ts';
@@ -212,12 +211,12 @@ export function refusal(request: Request, { status, headers }: Head, body: Buffe
     said === undefined ? `${named(request)} failed: ${reason}` : reason,
     {
       hint: HINTS.get(reason) ?? 'See the log of the server.',
-      cause: {
+      refusal: {
         status,
         // A proxy's page has no such words, whatever its status.
         denied: said !== undefined && DENIALS.includes(status),
         retryAfter: headers['retry-after'],
-      } satisfies Refused,
+      },
     },
   );
 }
