@@ -164,22 +164,22 @@ describe('a boot', () => {
     expect(await livepatch()).toMatchObject({ State: 'nothing-to-apply', Version: '' });
   });
 
-  it('does not re-apply what the server has taken back meanwhile, and status says so', async () => {
+  it('does not re-apply what the server has withdrawn meanwhile, and status says so', async () => {
     await vm.kill();
     await boot();
     expect(await atBoot()).toMatchObject({ exitCode: 0 });
     expect(await livepatch()).toMatchObject({ State: 'applied', Version: '122.1' });
-    site.database.blockVersion('122.1');
-    site.database.blockVersion('121.1');
+    site.database.withdraw('122.1');
+    site.database.withdraw('121.1');
     await succeed(vm, 'refresh');
     await vm.kill();
     await boot();
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringContaining('held back: the server has taken patch 122.1 back\n'),
+      stderr: expect.stringContaining('held back: patch 122.1 was withdrawn\n'),
     });
     expect((await succeed(vm, 'status --format humane')).stdout).toContain(
-      'held back: the server has taken patch 122.1 back',
+      'held back: patch 122.1 was withdrawn',
     );
     expect(await livePatches()).toBe('');
   });
@@ -191,7 +191,7 @@ describe('a patch that the kernel finds a bug in', () => {
     expect(await client(vm, 'refresh')).toMatchObject({
       exitCode: 71,
       stdout: '',
-      stderr: expect.stringContaining(lockOf('124.1')),
+      stderr: expect.stringContaining(lockOf('124.1').replace(/.*(?=locks)/, '')),
     });
     expect(await livepatch()).toMatchObject({ State: 'applied-with-bug', Version: '124.1' });
     const { trace } = JSON.parse(await output(`cat ${lockOf('124.1')}`));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Candidate } from '../../src/types.ts';
 import { type BuiltPatch, buildPatch, PROC_VERSION } from '../patches/build.ts';
 import { makeSigner, type Signer } from '../patches/signer.ts';
 import { metadataOf } from '../server/catalogue.ts';
@@ -21,8 +22,11 @@ export interface Site {
   signer: Signer;
   /** Compiles, signs and packs a patch, of /proc/version unless another source is given. */
   build(version: string, changes?: Partial<Parameters<typeof buildPatch>[0]>): Promise<BuiltPatch>;
-  /** Offers a patch file to machines with the site's kernel, whatever is in it. */
-  offer(version: string, archive: Uint8Array): Promise<void>;
+  /**
+   * Offers a patch file to machines with the site's kernel, whatever is in it.
+   * @param says what the server says of it, where that is not what its metadata says.
+   */
+  offer(version: string, archive: Uint8Array, says?: Partial<Candidate>): Promise<void>;
   /** Takes back all that was offered. */
   withdraw(version: string): Promise<void>;
   /** Puts the address, the CA and the signing certificate into a guest's configuration. */
@@ -60,7 +64,7 @@ export async function startSite(): Promise<Site> {
     signer,
     build: (version, changes = {}) =>
       buildPatch({ source: PROC_VERSION, version, kernel, signer, ...changes }),
-    async offer(version, archive) {
+    async offer(version, archive, says = {}) {
       const file = `livepatch-${kernel.release}-${version}-${kernel.architecture}.tar.gz`;
       await writeFile(join(files, file), archive);
       database.addPatch({
@@ -73,6 +77,7 @@ export async function startSite(): Promise<Site> {
         tier: 'stable',
         sha256: createHash('sha256').update(archive).digest('hex'),
         size: archive.length,
+        ...says,
       });
     },
     async withdraw(version) {

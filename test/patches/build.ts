@@ -22,6 +22,8 @@ export interface BuiltPatch {
 
 /** The patch of /proc/version; the version's major number shows in the text that one reads there. */
 export const PROC_VERSION = join(import.meta.dirname, 'proc_version.c');
+/** One that is stacked on others, and shows in the same way in /proc/loadavg. */
+export const PROC_LOADAVG = join(import.meta.dirname, 'proc_loadavg.c');
 
 /**
  * Compiles, signs and packs one patch.
