@@ -17,27 +17,26 @@ interface CommandClass {
   description?: string;
   usage?: string | string[];
   args?: Record<string, { description?: string; required?: boolean }>;
-  flags?: Record<string, { summary?: string; options?: readonly string[] }>;
+  flags?: Record<string, { summary?: string; options?: readonly string[]; hidden?: boolean }>;
   baseFlags?: Record<string, { summary?: string }>;
   examples?: (string | { description: string; command: string })[];
 }
 
 export const BIN = 'canonical-livepatch';
 
-export function catalogue(): Entry[] {
-  return Object.entries(COMMAND_CLASSES as Record<string, CommandClass>).map(([name, command]) => {
+/** @param classes the commands of a program, by the word a person types. */
+export function catalogue(classes: object = COMMAND_CLASSES, bin = BIN): Entry[] {
+  return Object.entries(classes as Record<string, CommandClass>).map(([name, command]) => {
     const args = Object.entries(command.args ?? {}).map(([arg, { description = '', required = false }]) => ({
       name: arg,
       description,
       required,
     }));
-    const flags = Object.entries({ ...command.flags, ...command.baseFlags }).map(
-      ([flag, { summary = '', ...rest }]) => ({
-        name: flag,
-        summary,
-        options: 'options' in rest ? (rest.options ?? []) : [],
-      }),
-    );
+    const flags = Object.entries({ ...command.flags, ...command.baseFlags } as NonNullable<
+      CommandClass['flags']
+    >)
+      .filter(([, { hidden }]) => hidden !== true)
+      .map(([flag, { options = [], summary = '' }]) => ({ name: flag, summary, options }));
     return {
       name,
       summary: command.summary ?? '',
@@ -47,8 +46,8 @@ export function catalogue(): Entry[] {
       flags,
       examples: (command.examples ?? []).map((example) =>
         typeof example === 'string'
-          ? { description: '', command: filled(example) }
-          : { ...example, command: filled(example.command) },
+          ? { description: '', command: filled(example, bin) }
+          : { ...example, command: filled(example.command, bin) },
       ),
     };
   });
@@ -68,6 +67,6 @@ function usageOf(
   return [[name, ...words, ...options].join(' ')];
 }
 
-function filled(template: string): string {
-  return template.replaceAll('<%= config.bin %>', BIN);
+function filled(template: string, bin: string): string {
+  return template.replaceAll('<%= config.bin %>', bin);
 }
