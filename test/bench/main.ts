@@ -1,3 +1,4 @@
+import { benchCatalogue } from './catalogue.ts';
 import { benchFlat } from './flat.ts';
 import { benchFleet } from './fleet.ts';
 import { benchStartup } from './startup.ts';
@@ -9,6 +10,7 @@ const BENCHES: Record<string, () => string | Promise<string>> = {
   flat: benchFlat,
   fleet: benchFleet,
   verify: benchVerify,
+  catalogue: benchCatalogue,
 };
 
 const names = process.argv.slice(2);

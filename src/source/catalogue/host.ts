@@ -1,7 +1,7 @@
 import type { Secret } from '../../secret.ts';
 
 /** A file that was asked for in one piece. */
-export type Fetched =
+type Fetched =
   /** There is no such file: which for a newer root is the usual answer. Denied: 403, by which a bucket says both. */
   | { found: 'missing'; denied: boolean }
   /** It is still what its tag says; only when a tag was given. */
@@ -20,7 +20,7 @@ export interface FileRequest {
 }
 
 /** A patch file, as it was declared. */
-export interface DeclaredFile {
+interface DeclaredFile {
   path: string;
   size: number;
   /** Lower-case hex. */

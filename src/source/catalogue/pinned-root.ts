@@ -22,7 +22,7 @@ export function pinRoot(store: MetadataStore, pinned: Uint8Array): MetadataStore
 }
 
 /** @throws LivepatchError `trust-anchors` for anything but a root that is signed by its own keys. */
-export function requireRoot(bytes: Uint8Array): void {
+function requireRoot(bytes: Uint8Array): void {
   try {
     const root = Metadata.fromJSON(MetadataKind.Root, JSON.parse(Buffer.from(bytes).toString('utf8')));
     root.verifyDelegate(MetadataKind.Root, root);

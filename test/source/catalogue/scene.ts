@@ -5,7 +5,8 @@ import type { NetworkDeps } from '../../../src/source/network-deps.ts';
 import type { MachineReport, Source } from '../../../src/source/source.ts';
 import type { Advice, Candidate, Machine } from '../../../src/types.ts';
 import { KERNEL, type TestCatalogue } from '../../catalogue/make.ts';
-import { type StaticHost, staticHost } from '../../catalogue/static-host.ts';
+import type { StaticHost } from '../../catalogue/serve-files.ts';
+import { staticHost } from '../../catalogue/static-host.ts';
 
 export const MACHINE: Machine = {
   id: '0123456789abcdef0123456789abcdef',
