@@ -51,7 +51,7 @@ export function diskTree(directory: string): Tree {
       } catch (error) {
         throw storageError('make the directory', dirname(at(path)), error);
       }
-      writeAtomic(at(path), bytes, PUBLIC);
+      writeAtomic(at(path), bytes, PUBLIC, LIMITS.patch.archiveBytes);
     },
     list(below) {
       if (!existsSync(at(below))) return [];

@@ -12,14 +12,13 @@ import { type TransportConfig, transport } from '../transport.ts';
 import { directoryHost } from './directory-host.ts';
 import type { Host } from './host.ts';
 import { httpHost } from './http-host.ts';
-import { isInTier, type KernelIndex, parseIndex } from './kernel-index.ts';
+import { isInTier, type KernelIndex, parseIndex, TIERS, type Tier } from './kernel-index.ts';
 import { cvesPath, FIELD, indexPath, METADATA, patchPath, storedPath, TARGETS } from './layout.ts';
 import { inMemory, type MetadataStore } from './metadata-store.ts';
 import { pinRoot } from './pinned-root.ts';
 import { openTrusted, type TrustedCatalogue } from './trusted-catalogue.ts';
 
-export type CatalogueConfig = TransportConfig &
-  Pick<Config, 'remoteServer' | 'tlsPatchDownload'> & { tier: string };
+export type CatalogueConfig = TransportConfig & Pick<Config, 'remoteServer' | 'tlsPatchDownload' | 'tier'>;
 
 export interface CatalogueDeps {
   clientVersion: string;
@@ -49,6 +48,7 @@ export function catalogue(config: CatalogueConfig, deps: CatalogueDeps): Source 
   const { clockSkew } = network.limits;
   const base = directoryOf(config.remoteServer);
   const at = (path: string) => openHost(new URL(path, base), config, deps.clientVersion, network);
+  const tier = tierOf(config);
   /** The last that was found up to date in this run. */
   let trusted: TrustedCatalogue | undefined;
 
@@ -65,10 +65,10 @@ export function catalogue(config: CatalogueConfig, deps: CatalogueDeps): Source 
         target: await targetOf(current, machine),
         revokedKeys: revokedKeys(current),
       };
-      const tag = tagOf(listing, config.tier);
+      const tag = tagOf(listing, tier);
       if (tag === known) return { advice: 'unchanged' };
       const index = listing.target && (await fetchIndex(at(TARGETS), listing.target, machine, token));
-      return { advice: { ...adviceOf(index, machine, config.tier), revokedKeys: listing.revokedKeys, tag } };
+      return { advice: { ...adviceOf(index, machine, tier), revokedKeys: listing.revokedKeys, tag } };
     },
     fetch({ sha256, size }, token) {
       return at('').stream({ path: patchPath(sha256), sha256, size }, token);
@@ -81,6 +81,15 @@ export function catalogue(config: CatalogueConfig, deps: CatalogueDeps): Source 
       return fetchCves(at(''), index.cves, token);
     },
   };
+}
+
+/** @throws LivepatchError `config`: of a tier that does not exist no patch would ever come, and nobody would know why. */
+function tierOf({ tier = 'stable' }: Pick<Config, 'tier'>): Tier {
+  const known = TIERS.find((name) => name === tier);
+  if (known !== undefined) return known;
+  throw new LivepatchError('config', `tier: a catalogue has no tier of this name, only ${TIERS.join(', ')}`, {
+    hint: "Set another with 'sudo canonical-livepatch config tier=…', or none for stable.",
+  });
 }
 
 /** An address below which paths are looked for. */
@@ -108,7 +117,7 @@ function revokedKeys(current: TrustedCatalogue): string[] {
 }
 
 /** Changes when the advice does, and tells nothing of the machine. */
-function tagOf({ revokedKeys, target }: Listing, tier: string): string {
+function tagOf({ revokedKeys, target }: Listing, tier: Tier): string {
   return sha256(JSON.stringify([tier, target?.hashes ?? null, revokedKeys]));
 }
 
@@ -177,7 +186,7 @@ async function readDeclared(
 function adviceOf(
   index: KernelIndex | undefined,
   { kernel }: Machine,
-  tier: string,
+  tier: Tier,
 ): Omit<Advice, 'revokedKeys' | 'tag'> {
   if (index === undefined) return { kernel, support: 'unsupported', tier, candidates: [], withdrawn: [] };
   const { cves, patches, support, upgradeRequiredDate, withdrawn } = index;

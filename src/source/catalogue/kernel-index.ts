@@ -143,8 +143,7 @@ function parse<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
   throw new Error(`${v.getDotPath(issue) ?? 'its top'} is not as agreed`);
 }
 
-/** The tier that a machine takes patches from, and every more careful one. */
-export function isInTier(patch: Pick<ListedPatch, 'tier'>, tier: string): boolean {
-  const wanted = TIERS.indexOf(tier as Tier);
-  return wanted >= 0 && TIERS.indexOf(patch.tier) >= wanted;
+/** Whether a machine of this tier takes it: it has come as far, or farther. */
+export function isInTier(patch: Pick<ListedPatch, 'tier'>, tier: Tier): boolean {
+  return TIERS.indexOf(patch.tier) >= TIERS.indexOf(tier);
 }

@@ -2,7 +2,9 @@ import { LengthOrHashMismatchError, UnsignedMetadataError } from '@tufjs/models/
 import { BadVersionError, ExpiredMetadataError, RepositoryError } from 'tuf-js/dist/error.js';
 import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import { Time } from '../../schemas.ts';
+import { printable } from '../../text.ts';
 import { FIELD } from './layout.ts';
 
 /** What was being checked when it was refused. */
@@ -36,7 +38,11 @@ export function refusal(error: unknown, refused: Refused): LivepatchError {
     );
   }
   if (error instanceof BadVersionError || error instanceof RepositoryError) {
-    return refuse(`it was rolled back: ${plain(messageOf(error))}`, error, ROLLED_BACK);
+    return refuse(
+      `it was rolled back: ${printable(messageOf(error), LIMITS.network.errorTextLength)}`,
+      error,
+      ROLLED_BACK,
+    );
   }
   return refuse(`${file} is not TUF metadata as it should be`, error);
 }
@@ -80,9 +86,4 @@ function expired(cause: unknown, { bytes, clockSkew, hostClock, now, role }: Ref
 
 function distance(a: Date, b: Date): number {
   return Math.abs(a.getTime() - b.getTime());
-}
-
-/** Printable ASCII, and not much of it: the text may hold names from the network. */
-function plain(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
 }

@@ -37,7 +37,6 @@ describe('a catalogue as a source', () => {
     ['candidate', ['119.1', '118.1']],
     ['beta', ['120.1', '119.1', '118.1']],
     ['edge', ['121.1', '120.1', '119.1', '118.1']],
-    ['nonsense', []],
   ])('shows tier %s the patches that have come so far', async (tier, versions) => {
     const made = makeCatalogue();
     const patches = [
@@ -50,6 +49,11 @@ describe('a catalogue as a source', () => {
     const { machine } = await machineOf(made);
     const { advice } = await machine.source({ tier }).checkIn(reportOf(), undefined);
     expect(versionsIn(advice)).toEqual(versions);
+  });
+
+  it('takes no tier that does not exist', async () => {
+    const { machine } = await machineOf(makeCatalogue());
+    expect(() => machine.source({ tier: 'stabel' })).toThrow('only edge, beta, candidate, stable');
   });
 
   it('says that a kernel is not supported which is not in it', async () => {
