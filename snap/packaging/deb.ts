@@ -62,16 +62,19 @@ async function writeControl(architecture: string): Promise<void> {
   }
 }
 
-/** kmod inserts and removes; util-linux has flock and dmesg; the rest is what Node is linked to. */
+/**
+ * kmod inserts and removes; the rest is what Node is linked to. flock and dmesg are essential. Whoever builds is the
+ * maintainer, as Debian's tools have it: DEBFULLNAME, DEBEMAIL.
+ */
 function control(architecture: string, kibibytes: number): string {
   const fields = {
     Package: manifest.name,
     Version: manifest.version,
     Architecture: architecture,
-    Maintainer: 'The canonical-livepatch developers <root@localhost>',
+    Maintainer: `${process.env.DEBFULLNAME ?? 'canonical-livepatch'} <${process.env.DEBEMAIL ?? 'root@localhost'}>`,
     'Installed-Size': String(kibibytes),
     Depends:
-      'kmod, util-linux, init-system-helpers (>= 1.54~), libc6 (>= 2.28), libstdc++6 (>= 9), libatomic1, libgcc-s1',
+      'kmod, init-system-helpers (>= 1.54~), libc6 (>= 2.28), libstdc++6 (>= 9), libatomic1, libgcc-s1',
     Recommends: 'ca-certificates',
     Section: 'admin',
     Priority: 'optional',

@@ -62,5 +62,5 @@ export const DEB: FileRule[] = [
   { from: 'dist/completion/*.bash', to: 'usr/share/bash-completion/completions/canonical-livepatch' },
   { from: 'dist/completion/_*', to: 'usr/share/zsh/vendor-completions/' },
   { from: 'dist/completion/*.fish', to: 'usr/share/fish/vendor_completions.d/' },
-  { from: 'LICENSE', to: 'usr/share/doc/canonical-livepatch/copyright' },
+  { from: 'snap/packaging/debian/copyright', to: 'usr/share/doc/canonical-livepatch/' },
 ];

@@ -1,4 +1,4 @@
-import { chmod, lutimes, readdir } from 'node:fs/promises';
+import { chmod, lutimes, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
@@ -14,12 +14,13 @@ export async function sourceDateEpoch(): Promise<number> {
   return Number(text);
 }
 
-/** Makes what a tree says of its making the same each time: times, and modes of directories whatever the umask. */
+/** Makes what a tree says of its making the same each time: times, and modes whatever the umask. */
 export async function normalize(tree: string, epoch: number): Promise<void> {
   await chmod(tree, 0o755);
   for (const entry of await readdir(tree, { withFileTypes: true, recursive: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isDirectory()) await chmod(path, 0o755);
+    if (entry.isFile()) await chmod(path, (await stat(path)).mode & 0o100 ? 0o755 : 0o644);
     await lutimes(path, epoch, epoch);
   }
   await lutimes(tree, epoch, epoch);
