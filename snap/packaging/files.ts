@@ -39,7 +39,7 @@ const PROGRAM: FileRule[] = [
 /** Below $SNAP. What comes from packages of the base's distribution is in snapcraft.yaml. */
 export const SNAP: FileRule[] = [
   ...PROGRAM,
-  { from: 'snap/local/client', to: 'bin/', mode: 0o755 },
+  { from: 'snap/local/{client,timer}', to: 'bin/', mode: 0o755 },
   { from: 'dist/man/*.1', to: 'man/' },
   { from: 'dist/completion/*', to: 'completion/' },
   { from: 'LICENSE', to: 'licenses/canonical-livepatch' },
