@@ -105,6 +105,10 @@ describe('the life of the Debian package', () => {
 
   it('patches when its timer elapses', async () => {
     await offer('122.1');
+    // Without the machine's own minute: when the clock is set, systemd adds that to the next hour, not to this one.
+    await output(`mkdir /run/systemd/system/${NAME}-refresh.timer.d
+      printf '[Timer]\\nRandomizedDelaySec=0\\nAccuracySec=1s\\n' >/run/systemd/system/${NAME}-refresh.timer.d/exact.conf
+      systemctl daemon-reload && systemctl restart ${NAME}-refresh.timer`);
     const next = await output(
       `systemctl show --property=NextElapseUSecRealtime --value ${NAME}-refresh.timer`,
     );
