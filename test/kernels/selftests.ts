@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { debianKernel, type KernelTree, runForKernel } from '../kernel/debian-kernel.ts';
@@ -28,10 +28,13 @@ async function build(kernel: KernelTree, to: string): Promise<void> {
   const source = `linux-source-${version}`;
   const work = await mkdtemp(join(tmpdir(), 'livepatch-selftests-'));
   try {
-    const tree = join(work, 'linux');
+    const whole = join(cacheDirectory, 'source', source);
+    const tree = existsSync(whole) ? whole : join(work, 'linux');
     await unpackSource({ source, suites: from.suites, architecture }, tree, ['*/livepatch/*']);
-    const directory = PLACES.map((place) => join(tree, place)).find((place) => existsSync(place));
-    if (directory === undefined) throw new Error(`${source} has no tests of live patching`);
+    const place = PLACES.find((place) => existsSync(join(tree, place)));
+    if (place === undefined) throw new Error(`${source} has no tests of live patching`);
+    const directory = join(work, 'modules');
+    await cp(join(tree, place), directory, { recursive: true });
     const names = (await readdir(directory)).filter((name) => name.endsWith('.c'));
     const objects = names.map((name) => name.replace(/c$/, 'o'));
     // Their own Makefile goes by the kernel's configuration, or by what is installed.
