@@ -5,15 +5,15 @@
 # Runs before both of them, so it does nothing, quickly, when nothing is missing. Needs root only to install.
 set -eu
 
-# What the virtual machine (qemu, its UEFI ovmf, busybox, kmod, e2fsprogs) and the patch builder (gcc, make, openssl;
-# libelf1 for the kernel's objtool) run; what the tests of patch files pack with (python3), and what a kernel image is
-# unpacked with (xz); the proxies that the tests start by themselves (tinyproxy, stunnel, dante, microsocks: packages
-# that start no service unasked; dante's cannot start before somebody gives it an address); the web server that holds
-# catalogues in tests (nginx; where systemd runs, its package also starts it on port 80); the terminal that a session is
-# typed into (tmux). util-linux, bash and dpkg are essential in Debian. Of names with a bar between them one will do; what ends with a bar can be done
-# without: Debian 13 has no dante.
-PACKAGES='qemu-system-x86 ovmf busybox-static kmod e2fsprogs gcc make openssl libelf1t64|libelf1 xz-utils python3 python3-yaml'
-PACKAGES="$PACKAGES tinyproxy-bin stunnel4 dante-server| microsocks nginx-light tmux"
+# What the virtual machine (qemu, its UEFI ovmf, busybox, kmod, e2fsprogs) and the patch builder (gcc of the version that
+# the kernel was built with, make, openssl; libelf1 for the kernel's objtool) run; what the tests of patch files pack with
+# (python3), and what a kernel image is unpacked with (xz); the proxies that the tests start by themselves (tinyproxy,
+# stunnel, dante, microsocks: packages that start no service unasked; dante's cannot start before somebody gives it an
+# address); the web server that holds catalogues in tests (nginx; where systemd runs, its package also starts it on port
+# 80); the terminal that a session is typed into (tmux). util-linux, bash and dpkg are essential in Debian. Of names with
+# a bar between them one will do; what ends with a bar can be done without: Debian 13 has no dante.
+PACKAGES='qemu-system-x86 ovmf busybox-static kmod e2fsprogs gcc-12 make openssl libelf1t64|libelf1 xz-utils python3'
+PACKAGES="$PACKAGES python3-yaml tinyproxy-bin stunnel4 dante-server| microsocks nginx-light tmux"
 
 PATH=$PATH:/usr/sbin:/sbin
 checkout=$(cd "$(dirname "$0")/.." && pwd)

@@ -12,9 +12,9 @@ export interface Apt {
   names(prefix: string): Promise<string[]>;
   /** What a package depends on, directly. */
   dependencies(name: string): Promise<string[]>;
-  /** Downloads these packages alone into `directory`; gives the files. */
+  /** Downloads these packages alone into `directory`; gives all files of packages that are then there. */
   download(packages: readonly string[], directory: string): Promise<string[]>;
-  /** Downloads these packages and all that they need, as if nothing were installed. */
+  /** The same of these packages and all that they need, as if nothing were installed. */
   downloadWithDependencies(packages: readonly string[], directory: string): Promise<string[]>;
 }
 
@@ -59,7 +59,7 @@ export async function openApt(suites: readonly string[], architecture: Architect
       return lines.flatMap((line) => /^ {2}Depends: ([^<\s]+)$/.exec(line)?.[1] ?? []);
     },
     async download(packages, directory) {
-      await get(['download', ...packages], directory);
+      if (packages.length > 0) await get(['download', ...packages], directory);
       return packagesIn(directory);
     },
     async downloadWithDependencies(packages, directory) {

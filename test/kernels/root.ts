@@ -15,6 +15,8 @@ export interface RootSpec {
   architecture: Architecture;
   /** Come with all that they need. */
   packages: readonly string[];
+  /** Come without what they say they need. */
+  alone?: readonly string[];
 }
 
 /** Where that Debian is, or will be, once it is made. A change of the description is another place. */
@@ -32,10 +34,9 @@ export async function makeRoot(spec: RootSpec, say: (line: string) => void): Pro
   try {
     say(`downloading ${spec.name} (${spec.suites[0]}, ${spec.architecture})`);
     const apt = await openApt(spec.suites, spec.architecture);
-    const files = await apt.downloadWithDependencies(
-      ['base-files', ...spec.packages],
-      join(work, 'packages'),
-    );
+    const packages = join(work, 'packages');
+    await apt.downloadWithDependencies(['base-files', ...spec.packages], packages);
+    const files = await apt.download(spec.alone ?? [], packages);
     say(`unpacking ${files.length} packages into ${root}`);
     await unpack(files, join(work, 'tree'));
     await rename(join(work, 'tree'), root);
@@ -53,6 +54,7 @@ export async function unpack(files: readonly string[], tree: string): Promise<vo
   // What maintainer scripts would have linked.
   for (const [name, target] of [
     ['awk', 'gawk'],
+    ['gcc', 'gcc-12'],
     ['cc', 'gcc'],
   ] as const) {
     const link = join(tree, 'usr/bin', name);
