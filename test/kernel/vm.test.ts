@@ -11,7 +11,7 @@ describe('a boot', () => {
         if (end instanceof Error) throw end;
         return end;
       },
-      (line) => said.push(line),
+      (line) => void said.push(line),
     );
     return { booted, said };
   }
