@@ -193,7 +193,9 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
 
     case 'concluded': {
       const { failure, held } = event;
-      const concluded = { ...memory, state: { ...state, held } };
+      // A run that changed nothing leaves nothing to write down.
+      const isKnown = held === state.held || (held.length === 0 && state.held.length === 0);
+      const concluded = isKnown ? memory : { ...memory, state: { ...state, held } };
       return failure === undefined
         ? concluded
         : failed(concluded, 'insert', failure.patch, failure.error, at);

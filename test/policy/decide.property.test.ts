@@ -201,7 +201,7 @@ const situations: fc.Arbitrary<Situation> = fc
       })
       .map((run) => ({ ...NEW_RUN, ...run }) as Situation['run']),
   })
-  .map((situation) => ({ ...situation, machine: MACHINE, now: NOW }) as Situation);
+  .map((situation) => ({ ...situation, machine: MACHINE, now: NOW }) as unknown as Situation);
 
 const RUNS = Number(process.env.RUNS ?? 1000);
 const always = (holds: (situation: Situation, action: Action) => void) =>

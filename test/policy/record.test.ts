@@ -283,6 +283,14 @@ describe('what is remembered of an insertion', () => {
     ).toEqual([{ patch: one, ...earlier }]);
   });
 
+  it('is nothing new when a run ends as it began: nothing has to be written', () => {
+    for (const memory of [having(), having(FULL)]) {
+      const { held } = memory.state;
+      expect(upon({ kind: 'concluded', held, failure: undefined }, memory).state).toBe(memory.state);
+    }
+    expect(upon({ kind: 'concluded', held: [], failure: undefined }).state.held).toEqual([]);
+  });
+
   it('is the failure at the end, and what is held back', () => {
     const { held = [] } = FULL;
     expect(upon({ kind: 'concluded', held, failure: undefined })).toEqual(having({ held }));

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LivepatchError } from '../../src/errors.ts';
 import type { Goal, Run, Situation } from '../../src/policy/loop.ts';
 import { NEW_RUN } from '../../src/policy/record.ts';
 import { EMPTY_STATE } from '../../src/store/state.ts';
@@ -138,13 +139,13 @@ export const BY_TIMER = { ...REFRESH, occasion: 'timer' } as const satisfies Goa
 /** What differs from a machine that is enabled, well, and has nothing in its kernel. */
 export interface Changes
   extends Partial<Omit<Situation, 'config' | 'machine' | 'mode' | 'run' | 'state' | 'kernel'>> {
-  config?: Partial<Config> | Situation['config'];
+  config?: { [Key in keyof Config]?: Config[Key] | undefined } | LivepatchError;
   machine?: Partial<Machine>;
   mode?: Partial<Situation['mode']>;
   run?: Partial<Run>;
   state?: Partial<State>;
   /** Undefined: a kernel that cannot be live-patched. */
-  kernel?: { live: LivePatch[] | undefined; loaded?: LoadedModule[] };
+  kernel?: { live: LivePatch[] | undefined; loaded?: LoadedModule[] } | undefined;
   /** Versions that are in use, by what is remembered and by what the kernel says. */
   inUse?: string[];
   /** Versions that were in use in an earlier boot of this kernel, their files still here. */
@@ -170,7 +171,7 @@ export function situation({ inUse = [], before = [], ...changes }: Changes = {})
     ...rest,
     machine: { ...MACHINE, ...machine },
     mode: { contact: true, apply: true, sources: ['/etc/mode'], ...mode },
-    config: config instanceof Error ? config : { ...CONFIG, ...config },
+    config: config instanceof LivepatchError ? config : ({ ...CONFIG, ...config } as Config),
     kernel: {
       livePatches: holds.live,
       loaded: holds.loaded ?? (kernel === undefined ? inUse.map(loaded) : []),

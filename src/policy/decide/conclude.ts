@@ -34,10 +34,10 @@ function end(s: Situation, reason?: Hold): Action {
   const rest = holdsOf(s).filter(({ version }) => version !== reason?.version);
   const all = reason === undefined ? rest : [reason, ...rest];
   const [failure] = s.run.failures.filter((one) => !isExcused(one.action, s));
-  if (failure !== undefined && s.goal.kind !== 'enable') return fail(failure.error, all);
+  if (failure !== undefined) return fail(failure.error, all);
   const result = s.run.applied.length > 0 ? applied(s, all) : nothingDone(s, all, reason);
   if (s.goal.kind !== 'enable') return { do: 'done', result, held: all };
-  return { do: 'done', result: { kind: 'enabled', first: failure?.error ?? result }, held: all };
+  return { do: 'done', result: { kind: 'enabled', first: result }, held: all };
 }
 
 /** At boot the network may not be up yet: what is on disk was applied, and the next refresh checks. */
