@@ -36,6 +36,7 @@ async function startMachine() {
   const snap = temporaryDirectory();
   const env = {
     PATH: process.env.PATH,
+    SNAP_NAME: 'canonical-livepatch',
     SNAP: snap,
     SNAP_COMMON: join(snap, 'common'),
     SNAP_DATA: join(snap, 'data'),
@@ -92,7 +93,7 @@ beforeEach(async () => {
 
 const REQUEST = `POST request to "<server>/v1/client/${machine.id}/updates"`;
 const FILE = 'GET request to "<server>/v1/patches/some"';
-const NO_SERVER = 'Is remote-server the address of a Livepatch server that speaks protocol version 1?';
+const NO_SERVER = 'Is remote-server the address of a Livepatch server that speaks protocol version 2?';
 
 type Fault = [
   name: string,
@@ -289,9 +290,9 @@ describe('however much is logged, neither the token nor a password of a proxy is
   ])('%s', async (_what, cause, env = {}) => {
     site.store.config.update({ 'log-level': 'debug', 'dial-timeout': '2s' });
     await cause();
-    const { SNAP, SNAP_COMMON, SNAP_DATA } = site;
+    const { SNAP, SNAP_COMMON, SNAP_DATA, SNAP_NAME } = site;
     const { exitCode, stderr, stdout } = await site.run(['refresh', '--debug'], {
-      env: { PATH: process.env.PATH, SNAP, SNAP_COMMON, SNAP_DATA, ...env },
+      env: { PATH: process.env.PATH, SNAP_NAME, SNAP, SNAP_COMMON, SNAP_DATA, ...env },
     });
     expect(exitCode).toBeGreaterThan(0);
     expect(stderr).toContain('livepatch check failed: ');
@@ -339,10 +340,10 @@ it.runIf(spawnSync('unshare', ['--mount', 'true']).status === 0)('trusts the CAs
   expect(await site.run(['refresh'])).toMatchObject({ exitCode: 69 });
   const pool = join(temporaryDirectory(), 'ca.pem');
   writeFileSync(pool, site.pki.caPem);
-  const { PATH, SNAP, SNAP_COMMON, SNAP_DATA } = site;
+  const { PATH, SNAP, SNAP_COMMON, SNAP_DATA, SNAP_NAME } = site;
   const mount = 'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt && exec "$2" "$3" refresh';
   const inPlace = await execa('unshare', ['--mount', 'sh', '-c', mount, 'sh', pool, process.execPath, bin], {
-    env: { PATH, SNAP, SNAP_COMMON, SNAP_DATA },
+    env: { PATH, SNAP, SNAP_COMMON, SNAP_DATA, SNAP_NAME },
     extendEnv: false,
     reject: false,
   });
@@ -355,6 +356,7 @@ it('trusts nobody more for NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
   const failed = await site.run(['refresh'], {
     env: {
       ...env,
+      SNAP_NAME: site.SNAP_NAME,
       SNAP: site.SNAP,
       SNAP_COMMON: site.SNAP_COMMON,
       SNAP_DATA: site.SNAP_DATA,

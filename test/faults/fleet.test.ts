@@ -25,7 +25,12 @@ async function startFleet() {
     const snap = temporaryDirectory();
     const common = join(snap, 'common');
     mkdirSync(common);
-    const store = openStore({ SNAP: snap, SNAP_COMMON: common, SNAP_DATA: join(snap, 'data') });
+    const store = openStore({
+      SNAP_NAME: 'canonical-livepatch',
+      SNAP: snap,
+      SNAP_COMMON: common,
+      SNAP_DATA: join(snap, 'data'),
+    });
     const { 'remote-server': url, 'ca-certs': ca, 'signing-certs': signers } = scene.store.config.texts();
     store.config.update({ 'remote-server': url, 'ca-certs': ca, 'signing-certs': signers });
     const id = number.toString(16).padStart(32, '0');

@@ -24,7 +24,10 @@ const asked = ({ server }: Scene) =>
 describe('CVE data', () => {
   it('is shown by status, to everybody', async () => {
     const scene = await informed();
-    expect(status(scene.context).cves).toMatchObject({ ...FIXES, installedKernels: [MACHINE.release] });
+    expect(status(scene.context, { showCves: true, showInstalled: true })).toMatchObject({
+      cves: FIXES,
+      installedKernels: [MACHINE.release],
+    });
     expect(statSync(join(scene.data, 'cves.json')).mode & 0o777).toBe(0o644);
   });
 
@@ -36,16 +39,16 @@ describe('CVE data', () => {
     scene.server.database.setKernelPackageFixes(MACHINE.kernel, MACHINE.architecture, changed);
     await refresh(scene.context);
     expect(asked(scene)).toEqual([200, 200]);
-    expect(status(scene.context).cves).toMatchObject(changed);
+    expect(status(scene.context, { showCves: true }).cves).toMatchObject(changed);
   });
 
   it('is fetched again when the kept file is damaged', async () => {
     const scene = await informed();
     const path = join(scene.data, 'cves.json');
     writeFileSync(path, readFileSync(path, 'utf8').slice(0, -9));
-    expect(status(scene.context).cves).toBeUndefined();
+    expect(status(scene.context, { showCves: true }).cves).toBeUndefined();
     await refresh(scene.context);
-    expect(status(scene.context).cves).toMatchObject(FIXES);
+    expect(status(scene.context, { showCves: true }).cves).toMatchObject(FIXES);
   });
 
   it('is fetched after the patch, also when that failed', async () => {
@@ -55,7 +58,7 @@ describe('CVE data', () => {
     scene.kernel.refuseNextInsert('Invalid module format');
     expect(await enable(scene.context, scene.authToken)).toMatchObject({ first: { code: 'kernel-refused' } });
     expect(scene.server.server.requests.at(-1)?.path).toMatch(/\/cves$/);
-    expect(status(scene.context).cves).toMatchObject(FIXES);
+    expect(status(scene.context, { showCves: true }).cves).toMatchObject(FIXES);
   });
 
   it('goes when the server has none, and with disable', async () => {
@@ -91,7 +94,7 @@ describe('CVE data', () => {
     });
     scene.publish('121.1');
     expect(await refresh(scene.context)).toMatchObject({ kind: 'applied' });
-    expect(status(scene.context).cves).toBeUndefined();
+    expect(status(scene.context, { showCves: true }).cves).toBeUndefined();
     expect(scene.whispered.at(-1)).toMatch(told);
   });
 });

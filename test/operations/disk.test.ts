@@ -60,6 +60,7 @@ async function suffer(command: Command, fault: Fault): Promise<boolean> {
   let over = false;
   const reached = () => calls >= fault.call;
   const gate = () => {
+    if (sandbox.isLooking()) return;
     calls += 1;
     if (over || !reached()) return;
     if ('death' in fault) throw new Error('killed');

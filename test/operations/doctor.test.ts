@@ -9,7 +9,6 @@ import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { revert } from '../../src/operations/revert.ts';
 import { renderFindings } from '../../src/report/findings.ts';
-import type { LivePatch } from '../../src/types.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { makeSigner } from '../patch/make/pki.ts';
 import { type Scene, startScene } from './scene.ts';
@@ -41,7 +40,7 @@ beforeEach(async () => {
 function ill(change: {
   host?: Partial<Host>;
   security?: Partial<KernelSecurity>;
-  livePatches?: () => LivePatch[] | undefined;
+  look?: Context['kernel']['look'];
   now?: () => Date;
 }): Context {
   const { kernel } = scene.context;
@@ -52,7 +51,7 @@ function ill(change: {
       ...kernel,
       host: async () => ({ ...HOST, ...change.host }),
       security: () => ({ ...SECURITY, ...change.security }),
-      ...(change.livePatches === undefined ? {} : { livePatches: change.livePatches }),
+      ...(change.look === undefined ? {} : { look: change.look }),
     },
   };
 }
@@ -89,7 +88,7 @@ describe('doctor', () => {
 
   it.each([
     ['root', { host: { isRoot: false } }, /does not run as root/, /sudo canonical-livepatch doctor/],
-    ['kernel', { livePatches: () => undefined }, /CONFIG_LIVEPATCH/, /Boot a kernel/],
+    ['kernel', { look: () => ({ livePatches: undefined, loaded: [] }) }, /CONFIG_LIVEPATCH/, /Boot a kernel/],
     ['modules', { security: { modulesDisabled: true } }, /switched off/, /modules_disabled/],
     ['taint', { security: { tainted: 1 << 7 } }, /oops/, /dmesg/],
     [
@@ -114,7 +113,7 @@ describe('doctor', () => {
       {
         check: 'patch',
         verdict: 'wrong',
-        found: 'patch 121.1: the module is signed by a key that is not trusted here',
+        found: 'patch 121.1: metadata.json.p7s: metadata.json is signed by a key that is not trusted here',
         next: expect.stringContaining('refresh'),
       },
     ]);

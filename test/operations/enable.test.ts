@@ -41,7 +41,7 @@ describe('enable', () => {
 
   it.each([
     [/supported/, { Supported: 1 }, 'Supported is not as agreed'],
-    [/^\/v1\/client\//, { schema: 1, machineToken: ['0'.repeat(32)] }, 'machineToken is not as agreed'],
+    [/^\/v1\/client\//, { schema: 2, machineToken: ['0'.repeat(32)] }, 'machineToken is not as agreed'],
     [/^\/v1\/client\//, { machineToken: '0'.repeat(32) }, 'schema is not as agreed'],
   ])('names the field when an answer to %s is not as agreed: %j', async (path, body, reason) => {
     const scene = await startScene({

@@ -55,7 +55,9 @@ describe('the history', () => {
     const scene = await startScene();
     const token = 'a-token-nobody-knows-0123456789';
     await expect(enable(scene.context, new Secret(token))).rejects.toMatchObject({ code: 'server-refused' });
-    expect(history(scene)).toEqual(['denied: the server refuses this machine: Unknown Auth-Token']);
+    expect(history(scene)).toEqual([
+      'denied: the server refuses this machine: failed to register client: Unknown Auth-Token',
+    ]);
     expect(securityLog(scene)).not.toContain(token);
   });
 
@@ -64,7 +66,9 @@ describe('the history', () => {
     await enable(scene.context, scene.authToken);
     scene.server.database.removeMachine(MACHINE.id);
     await expect(refresh(scene.context)).rejects.toThrow('Invalid Machine Token');
-    expect(history(scene).at(-1)).toBe('denied: the server refuses this machine: Invalid Machine Token');
+    expect(history(scene).at(-1)).toBe(
+      'denied: the server refuses this machine: livepatch check failed: Invalid Machine Token',
+    );
     expect(securityLog(scene)).toContain('"what":"denied"');
   });
 

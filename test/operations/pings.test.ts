@@ -44,12 +44,15 @@ describe('pings', () => {
     });
     scene.publish('121.1');
     await refresh(scene.context);
-    const always = { schema: 1, architecture: 'amd64', version: '121.1', kernel: '6.1.0-56-amd64' };
+    const always = {
+      ...{ schema: 2, architecture: 'amd64', tier: 'stable' },
+      ...{ version: '121.1', kernel: '6.1.0-56-amd64' },
+    };
     expect(bodies.map((body) => JSON.parse(body))).toEqual([
       { ...always, event: 'before' },
       { ...always, event: 'after' },
       { ...always, event: 'transition' },
-      { ...always, event: 'settled', minutes: 0 },
+      { ...always, event: 'settled', minutes: 0, transitionSeconds: expect.any(Number) },
     ]);
   });
 
@@ -74,7 +77,9 @@ describe('pings', () => {
     await refresh(offline, { occasion: 'boot' });
     expect(told(scene)).toEqual(APPLIED);
     await refresh(scene.context);
-    expect(told(scene).sort()).toEqual([...APPLIED, ...APPLIED, '121.1 rebooted'].sort());
+    expect(told(scene).sort()).toEqual(
+      [...APPLIED, ...APPLIED, ...[1, 5, 15].map((minutes) => `121.1 rebooted settled ${minutes}`)].sort(),
+    );
   });
 
   it('tell the code of an error, and then nothing of how that patch has settled', async () => {
@@ -124,7 +129,7 @@ describe('a patch does not wait for its pings', () => {
     ['never answers', () => {}],
   ])('when the server %s', async (_what, answer) => {
     const scene = await enabled({
-      network: { limits: { ...(await import('../../src/limits.ts')).LIMITS.network, pingTime: 200 } },
+      network: { limits: { ...(await import('../../src/limits.ts')).LIMITS.network, pingTime: 1000 } },
       intercept(request, response) {
         if (request.url !== '/v1/pings') return false;
         answer(() => response.writeHead(503, { 'retry-after': '30' }).end());

@@ -11,7 +11,13 @@ const MODULE = 'lkp_Debian_6_1_0_56_amd64_121';
 function child({ common, data }: Scene, dieAt?: string) {
   return execa(process.execPath, [join(import.meta.dirname, 'child.ts')], {
     env: {
-      ...{ SNAP: common, SNAP_COMMON: common, SNAP_DATA: data, KERNEL_FILE: kernelFile(data) },
+      ...{
+        SNAP_NAME: 'canonical-livepatch',
+        SNAP: common,
+        SNAP_COMMON: common,
+        SNAP_DATA: data,
+        KERNEL_FILE: kernelFile(data),
+      },
       ...(dieAt === undefined ? {} : { DIE_AT: dieAt }),
     },
     reject: false,

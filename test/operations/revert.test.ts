@@ -4,6 +4,8 @@ import { revert } from '../../src/operations/revert.ts';
 import { status } from '../../src/operations/status.ts';
 import { type Sandbox, startPatchedSandbox } from './sandbox.ts';
 
+const MODULE = 'lkp_Debian_6_1_0_56_amd64_121';
+
 let sandbox: Sandbox;
 beforeEach(async () => {
   sandbox = await startPatchedSandbox();
@@ -40,16 +42,29 @@ describe('revert', () => {
     await revert(context);
     kernel.hold('kpatch_x');
     await expect(revert(context)).rejects.toMatchObject({
-      message: 'there is no live patch of ours in the kernel',
+      message: 'there is no live patch of ours in the kernel; not ours: kpatch_x',
     });
     expect(kernel.look([]).livePatches).toHaveLength(1);
   });
 
   it('says why the kernel does not let go, and still knows the patch', async () => {
     const { kernel, context } = sandbox;
-    kernel.refuseNextRemove();
-    await expect(revert(context)).rejects.toMatchObject({ code: 'kernel-refused', message: /still in use/ });
-    expect(status(context).others).toEqual(['lkp_Debian_6_1_0_56_amd64_121']);
+    kernel.refuseNextDisable();
+    await expect(revert(context)).rejects.toMatchObject({
+      code: 'kernel-refused',
+      message: /refuses to disable/,
+    });
+    expect(status(context)).toMatchObject({ patchState: 'applied', version: '121.1', others: [] });
     expect(await revert(context)).toMatchObject({ patches: [{ version: '121.1' }], stillLoaded: [] });
+  });
+
+  it('says what stays loaded, out of use, and the next run unloads it', async () => {
+    const { kernel, context } = sandbox;
+    kernel.refuseNextRemove();
+    expect(await revert(context)).toMatchObject({ patches: [{ version: '121.1' }], stillLoaded: [MODULE] });
+    expect(kernel.look([]).livePatches).toEqual([]);
+    expect(kernel.modules()).toEqual([MODULE]);
+    await refresh(context);
+    expect(kernel.modules()).toEqual([]);
   });
 });

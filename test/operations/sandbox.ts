@@ -39,6 +39,8 @@ export interface Sandbox extends Disposable {
   dieAt(call: number, after: boolean): void;
   /** The next run is dead as soon as this is so. */
   dieWhen(isDead: () => boolean): void;
+  /** Whether the sandbox itself looks at the machine, which is no doing of the run. */
+  isLooking(): boolean;
   /** Ends the life or death of a run. @returns whether it died. */
   settle(): boolean;
 }
@@ -120,7 +122,14 @@ export function startSandbox(): Sandbox {
     SNAP_COMMON: common,
     SNAP_DATA: data,
   });
-  for (const path of [common, data, join(common, 'patches'), join(common, 'locks')]) mkdirSync(path);
+  for (const path of [
+    common,
+    data,
+    join(common, 'patches'),
+    join(common, 'locks'),
+    join(common, 'catalogue'),
+  ])
+    mkdirSync(path);
   store.config.update({ 'remote-server': 'https://livepatch.test', 'signing-certs': OURS.pem });
 
   const kernel = fakeKernel();
@@ -143,7 +152,9 @@ export function startSandbox(): Sandbox {
     if (dead) throw new Error('killed');
   }
 
+  let looking = false;
   function note(kind: Deed['kind'], module: string, version: string, trusted: boolean): void {
+    looking = true;
     const { bootId, uptimeSeconds } = kernel.machine();
     const { livePatches = [] } = kernel.look([]);
     const pending = store.pending
@@ -157,6 +168,7 @@ export function startSandbox(): Sandbox {
       inKernel: livePatches.some(({ name }) => name === module) && inKernel.get(module) === version,
       boot: { bootId, uptimeSeconds },
     });
+    looking = false;
   }
 
   const insert = kernel.insert;
@@ -215,6 +227,7 @@ export function startSandbox(): Sandbox {
       calls = 0;
       death = { call, after };
     },
+    isLooking: () => looking,
     dieWhen(next) {
       isDead = next;
     },
