@@ -743,6 +743,24 @@ describe('what nothing remembered explains', () => {
 
 describe('what this kernel had', () => {
   table([
+    [
+      'comes back when what is newer cannot be had',
+      {
+        before: ['121.1'],
+        run: failedRun('122.1'),
+        state: { advice: offers('122.1', '121.1'), applied: [applied('121.1', { bootId: 'before' })] },
+      },
+      'prove 121.1',
+    ],
+    [
+      'and then the run fails all the same',
+      {
+        inUse: ['121.1'],
+        run: failedRun('122.1'),
+        state: { advice: offers('122.1'), applied: [applied('121.1')] },
+      },
+      'fail: network',
+    ],
     ['comes back at boot, before anybody is asked', { goal: AT_BOOT, before: ['121.1'] }, 'prove 121.1'],
     [
       'comes back at boot: begun',
