@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { isJournal, openReporter, PRIORITY } from './commands/progress.ts';
 import { linuxKernel } from './kernel/kernel.ts';
-import type { Context } from './operations/context.ts';
+import type { ConnectOptions, Context } from './operations/context.ts';
 import type { Source } from './source/source.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { Config, LogLevel } from './types.ts';
@@ -13,7 +13,7 @@ export function realContext(clientVersion: string): Context {
     clientVersion,
     kernel: linuxKernel(),
     store,
-    connect: (config) => connect(config, store, clientVersion),
+    connect: (config, options) => connect(config, store, clientVersion, options),
     async *readInput(name) {
       if (name === '-') return yield* process.stdin as AsyncIterable<Uint8Array>;
       const { openInputFile } = await import('./store/input-files.ts');
@@ -31,17 +31,25 @@ export function realContext(clientVersion: string): Context {
 }
 
 /** A catalogue where its root is pinned, else a server. Each is loaded only where it is used. */
-async function connect(config: Config, store: Store, clientVersion: string): Promise<Source> {
-  const network = { tell: reporter.step };
+async function connect(
+  config: Config,
+  store: Store,
+  clientVersion: string,
+  { trial = false }: ConnectOptions = {},
+): Promise<Source> {
+  const network = { tell: reporter.step, ...(trial && (await import('./source/trial.ts')).trialDeps()) };
   const root = config.catalogueRoot || store.shippedRoot();
   if (root === undefined) {
     const { livepatchServer } = await import('./source/server/client.ts');
     return livepatchServer(config, clientVersion, network);
   }
   const { catalogue } = await import('./source/catalogue/catalogue.ts');
+  const metadata = trial
+    ? (await import('./source/catalogue/metadata-store.ts')).onTopOf(store.catalogue)
+    : store.catalogue;
   return catalogue(
     { ...config, tier: config.tier ?? 'stable' },
-    { clientVersion, root: Buffer.from(root), metadata: store.catalogue, network },
+    { clientVersion, root: Buffer.from(root), metadata, network },
   );
 }
 
@@ -59,7 +67,7 @@ export const reporter = openReporter({
   clock: () => performance.now(),
 });
 
-/** Nothing failed, and still it should be known. */
+/** Logs a warning. */
 export function warn(text: string): void {
   reporter.log('warning', `warning: ${text}`);
 }
@@ -77,7 +85,7 @@ export function logLevel(): LogLevel {
   return unattended || known === 'debug' ? known : 'info';
 }
 
-/** A configuration that cannot be read is reported where it is needed; here it must not stop a word. */
+/** A configuration that cannot be read is reported where it is needed; here it must not silence a message. */
 function configuredLogLevel(): LogLevel {
   try {
     return openStore(env).config.read().logLevel;

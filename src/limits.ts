@@ -139,6 +139,16 @@ export const LIMITS = {
     /** What is told of one patch is at most eight pings; some reboots without a network fit in. */
     owedPings: 64,
   },
+  doctor: {
+    /** Looking up one name. The answer comes at once, or a name server is missing. */
+    lookUpTime: 3 * SECOND,
+    /** One connection, */
+    dialTime: 2 * SECOND,
+    /** and all that the source is asked over it: somebody is waiting, and all of it has to end within 10 s. */
+    answerTime: 3 * SECOND,
+    /** Written and removed again to see whether the disk takes anything: more than a file system keeps in an inode. */
+    probeBytes: 64 * KiB,
+  },
   report: {
     /** Two days of hourly checks without one that succeeded: no weekend's outage, worth a plain word. */
     goodCheckAge: 48 * 60 * 60 * SECOND,

@@ -281,7 +281,9 @@ export interface State {
   /** What is due and held back, newest first, as of the last decision. */
   held: Hold[];
   /** Why the last patch that was due is not in the kernel. Gone with the next success. */
-  failure?: { at: string; version: string; code: string; message: string } | undefined;
+  failure?:
+    | { at: string; version: string; code: string; message: string; hint?: string | undefined }
+    | undefined;
 }
 
 /** What a server knows of fixes that come with newer kernel packages, for this machine's kernel. */

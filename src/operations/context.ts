@@ -3,13 +3,18 @@ import type { Source } from '../source/source.ts';
 import type { Store } from '../store/store.ts';
 import type { Config } from '../types.ts';
 
+export interface ConnectOptions {
+  /** Only to see whether it works: everything is asked once and not for long, and nothing is kept of it. */
+  trial?: boolean;
+}
+
 /** All that an operation needs from outside. Tests hand in fakes that pass the same contract tests. */
 export interface Context {
   clientVersion: string;
   kernel: Kernel;
   store: Store;
   /** Asynchronous so that only those who talk to a source load what that takes. */
-  connect(config: Config): Promise<Source>;
+  connect(config: Config, options?: ConnectOptions): Promise<Source>;
   /** The bytes of a file that was named on the command line; `-` is standard input. */
   readInput(name: string): AsyncIterable<Uint8Array>;
   /** The wall clock: only for what is written down. */

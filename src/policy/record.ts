@@ -203,6 +203,11 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
   }
 }
 
+/** What is remembered of an error. */
+function told({ code, hint, message }: Failure['error']) {
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
 /** A patch could not be fetched, proven or applied. The first failure of a run is the one that is told. */
 function failed(
   { pending, run, state }: Memory,
@@ -223,7 +228,7 @@ function failed(
     state:
       patch === undefined || !isFirst
         ? state
-        : { ...state, failure: { at, version: patch.version, code: error.code, message: error.message } },
+        : { ...state, failure: { at, version: patch.version, ...told(error) } },
   };
 }
 

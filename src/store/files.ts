@@ -148,6 +148,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
+export const setAsideName = (path: string) => `${path}.unreadable`;
+
 /**
  * Moves whatever stands at a path of ours out of the way, be it a file, a link or a directory, to where a person may
  * still look at it. It takes the place of what was set aside before: one of them is enough.
@@ -155,7 +157,7 @@ function decode(bytes: Uint8Array): string {
  * @throws LivepatchError `storage`
  */
 export function setAside(path: string): string {
-  const aside = `${path}.unreadable`;
+  const aside = setAsideName(path);
   try {
     rmSync(aside, { recursive: true, force: true });
     renameSync(path, aside);

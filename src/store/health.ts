@@ -1,5 +1,7 @@
-import { lstatSync, type Stats, statfsSync } from 'node:fs';
+import { existsSync, lstatSync, type Stats, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { LIMITS } from '../limits.ts';
+import { discard, setAsideName, storageError, writeAtomic } from './files.ts';
 import type { Paths } from './paths.ts';
 
 /** Whether what we keep is kept well. */
@@ -7,8 +9,10 @@ export interface StoreHealth {
   /** Bytes that are left where patch files go; undefined when there is no such place yet. */
   freeBytes: number | undefined;
   neededBytes: number;
-  /** Files that others could read or change, each with the command that mends it. */
-  exposed: { path: string; mend: string }[];
+  /** Files that others could read or change, each with the command that corrects it. */
+  exposed: { path: string; fix: string }[];
+  /** Files that could not be understood, under the names that they were moved to. */
+  setAside: string[];
 }
 
 export function storeHealth(paths: Paths): StoreHealth {
@@ -22,18 +26,41 @@ export function storeHealth(paths: Paths): StoreHealth {
       ...[cves, state].flatMap((path) => exposed(path, 0o644)),
       ...paths.directories.flatMap(({ path, mode }) => exposed(path, mode)),
     ],
+    setAside: [...secret, cves, state].map(setAsideName).filter((path) => existsSync(path)),
   };
 }
 
+/**
+ * Writes a file in each of our directories and removes it: what the modes and the free space say of a disk, a read-only
+ * mount, a quota or a fault of the device may deny. Where a directory is not there yet, in what is there above it.
+ * @throws LivepatchError `storage`, `no-permission`
+ */
+export function probe(paths: Paths): void {
+  for (const directory of new Set(paths.directories.map(({ path }) => existing(path)))) {
+    const path = join(directory, `.${crypto.randomUUID()}.tmp`);
+    try {
+      writeAtomic(path, new Uint8Array(LIMITS.doctor.probeBytes));
+    } catch (error) {
+      throw storageError('write in', directory, (error as Error).cause);
+    } finally {
+      discard(path);
+    }
+  }
+}
+
+function existing(path: string): string {
+  return existsSync(path) ? path : existing(dirname(path));
+}
+
 /** @param most the widest mode that is right. */
-function exposed(path: string, most: number): { path: string; mend: string }[] {
+function exposed(path: string, most: number): { path: string; fix: string }[] {
   const stat = statOf(path);
   if (stat === undefined) return [];
   const mode = most.toString(8);
-  if (stat.isSymbolicLink()) return [{ path, mend: `rm ${path}` }];
+  if (stat.isSymbolicLink()) return [{ path, fix: `rm ${path}` }];
   // Only who is root can have made them root's.
-  if (process.geteuid?.() === 0 && stat.uid !== 0) return [{ path, mend: `chown root:root ${path}` }];
-  return (stat.mode & 0o777 & ~most) === 0 ? [] : [{ path, mend: `chmod ${mode} ${path}` }];
+  if (process.geteuid?.() === 0 && stat.uid !== 0) return [{ path, fix: `chown root:root ${path}` }];
+  return (stat.mode & 0o777 & ~most) === 0 ? [] : [{ path, fix: `chmod ${mode} ${path}` }];
 }
 
 function statOf(path: string): Stats | undefined {

@@ -18,11 +18,11 @@ export function takeRunLock(path: string, who: string, waitMs: number = LIMITS.s
   const fd = openLock(path);
   try {
     const seconds = Math.ceil(waitMs / 1000);
-    const { status, stderr } = flock(fd, seconds);
+    const { status, stderr } = flock(fd, ['--exclusive', '--timeout', String(seconds)], seconds);
     if (status === 1) throw busy(path);
     if (status !== 0) throw new Error(stderr);
     ftruncateSync(fd);
-    writeSync(fd, `${who}, process ${process.pid}\n`, 0);
+    writeSync(fd, `${who}, pid ${process.pid}\n`, 0);
     return { [Symbol.dispose]: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
@@ -31,9 +31,21 @@ export function takeRunLock(path: string, who: string, waitMs: number = LIMITS.s
 }
 
 /** By file descriptor 0: the lock is on the open file, which we share with it. */
-function flock(fd: number, seconds: number): Ending {
-  const args = ['--exclusive', '--timeout', String(seconds), '0'];
-  return runSync('flock', args, { stdin: fd, timeout: (seconds + SLACK) * 1000 });
+function flock(fd: number, options: readonly string[], seconds: number): Ending {
+  return runSync('flock', [...options, '0'], { stdin: fd, timeout: (seconds + SLACK) * 1000 });
+}
+
+/** Who holds the lock; undefined when nobody does, or that may not be seen. Keeps nobody from taking it. */
+export function lockHolder(path: string): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return flock(fd, ['--shared', '--nonblock'], 0).status === 1 ? holderOf(path) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 function openLock(path: string): number {
@@ -47,8 +59,11 @@ function openLock(path: string): number {
 }
 
 function busy(path: string): LivepatchError {
-  const holder = readFileSync(path, 'utf8').slice(0, 100).trim();
-  return new LivepatchError('busy', `another run is at work: ${holder || 'unknown'}`, {
-    hint: 'Try again when it is done.',
+  return new LivepatchError('busy', `another canonical-livepatch is running (${holderOf(path)})`, {
+    hint: "Try again when it has ended; if it never does, see 'ps' for what it waits for.",
   });
+}
+
+function holderOf(path: string): string {
+  return readFileSync(path, 'utf8').slice(0, 100).trim() || 'unknown';
 }

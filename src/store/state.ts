@@ -49,7 +49,15 @@ const StateSchema = v.object({
       releasedAt: Time,
     }),
   ),
-  failure: v.optional(v.object({ at: Time, version: Version, code: v.string(), message: v.string() })),
+  failure: v.optional(
+    v.object({
+      at: Time,
+      version: Version,
+      code: v.string(),
+      message: v.string(),
+      hint: v.optional(v.string()),
+    }),
+  ),
 });
 
 /** What is known when nothing was ever remembered. */

@@ -5,12 +5,12 @@ import { type CatalogueMetadata, catalogueMetadata } from './catalogue-metadata.
 import { type ConfigFile, configFile } from './config.ts';
 import { type CvesFile, cvesFile } from './cves.ts';
 import { ensureDirectory, isMissing, readIfThere, storageError, sweep } from './files.ts';
-import { type StoreHealth, storeHealth } from './health.ts';
+import { probe, type StoreHealth, storeHealth } from './health.ts';
 import { pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
 import { type PendingInsertions, pendingInsertions } from './pending-insertions.ts';
 import { type PingsFile, pingsFile } from './pings.ts';
-import { takeRunLock } from './run-lock.ts';
+import { lockHolder, takeRunLock } from './run-lock.ts';
 import { type SnapSettings, snapSettings } from './snap-settings.ts';
 import { type StateFile, stateFile } from './state.ts';
 import { type TokenFile, tokenFile } from './token.ts';
@@ -29,6 +29,10 @@ export interface Store {
   events: Events;
   /** Whether what we keep is kept well. */
   health(): StoreHealth;
+  /** Whether our directories can be written in; see health.ts. @throws LivepatchError `storage`, `no-permission` */
+  probe(): void;
+  /** Who holds the run lock; undefined when nobody does, or that may not be seen. */
+  lockHolder(): string | undefined;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** The TUF root of a catalogue that is shipped with the client. @throws LivepatchError `storage` */
@@ -54,6 +58,8 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     pending: pendingInsertions(paths.locks),
     events: events(paths),
     health: () => storeHealth(paths),
+    probe: () => probe(paths),
+    lockHolder: () => lockHolder(paths.runLock),
     shippedCertificates: () => certificatesIn(paths.keys),
     shippedRoot: () => rootAt(paths.catalogueRoot),
     runLock(who) {

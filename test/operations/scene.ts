@@ -6,6 +6,7 @@ import type { Context } from '../../src/operations/context.ts';
 import { Secret } from '../../src/secret.ts';
 import type { NetworkDeps } from '../../src/source/network-deps.ts';
 import { livepatchServer } from '../../src/source/server/client.ts';
+import { trialDeps } from '../../src/source/trial.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import type { Candidate, Fix } from '../../src/types.ts';
 import { type FakeKernel, fakeKernel, MACHINE } from '../fakes/kernel.ts';
@@ -83,11 +84,12 @@ export async function startScene(
     clientVersion: '1.2.3',
     kernel,
     store,
-    connect: async (config) =>
+    connect: async (config, { trial = false } = {}) =>
       livepatchServer(config, '1.2.3', {
         env: {},
         pause: async () => {},
         tell: (step) => told.push(step),
+        ...(trial && trialDeps()),
         ...options.network,
       }),
     readInput: (name) => createReadStream(name),

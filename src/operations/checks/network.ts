@@ -1,15 +1,25 @@
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { lookUp, proxyOf } from '../../source/look-up.ts';
-import { type DiagnosticContext, failed, ok, unknown, type Verdict, wrong } from './diagnostic.ts';
+import type { Config } from '../../types.ts';
+import {
+  type Check,
+  type DiagnosticContext,
+  failed,
+  ok,
+  unknown,
+  type Verdict,
+  wrong,
+} from './diagnostic.ts';
+import { nameOf } from './reach.ts';
 
-/** Judged by the last answer of the server, which carries its time. */
-export function clock({ state, context }: DiagnosticContext): Verdict {
+/** Judged by the last answer that was accepted; a server's carries its time. */
+export function clock({ state, context, network: { answer } }: DiagnosticContext): Verdict {
+  const next = "Set it: 'sudo timedatectl set-ntp true'.";
+  if (answer instanceof LivepatchError && answer.code === 'clock') return failed(answer, next);
   if (state instanceof LivepatchError || state.lastGoodCheck === undefined) {
-    return unknown('no answer of the server to compare it with yet');
+    return unknown('no earlier check to compare it with');
   }
   const { at, issuedAt } = state.lastGoodCheck;
-  const next = "Set it: 'sudo timedatectl set-ntp true'.";
   if (context.now().getTime() < Date.parse(at)) return wrong(`it is set before the last check, ${at}`, next);
   if (issuedAt === undefined) return unknown('the source of patches does not tell the time');
   const skew = Math.abs(Date.parse(at) - Date.parse(issuedAt));
@@ -17,50 +27,91 @@ export function clock({ state, context }: DiagnosticContext): Verdict {
   return wrong(`it was ${Math.round(skew / 60_000)} minutes apart from the server's`, next);
 }
 
-export async function dns({ config }: DiagnosticContext): Promise<Verdict> {
-  if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
-  const { hostname } = proxyOf(config) ?? config.remoteServer;
-  const addresses = await lookUp(hostname);
-  if (addresses !== undefined) return ok(`${hostname} is ${addresses.join(', ')}`);
-  return wrong(
-    `${hostname} has no address`,
-    `Check /etc/resolv.conf and the name; try 'getent hosts ${hostname}'.`,
-  );
+/** What a check of the network finds once there is a configuration, and nothing keeps us from asking. */
+function online(check: (config: Config, diagnosed: DiagnosticContext) => Verdict): Check {
+  return (diagnosed) => {
+    const { config, network } = diagnosed;
+    if (config instanceof LivepatchError) return unknown('not asked: the configuration cannot be used');
+    if ('notAsked' in network.answer && network.lookedUp === undefined)
+      return unknown(network.answer.notAsked);
+    return check(config, diagnosed);
+  };
 }
 
-export function proxy({ config, server: answer }: DiagnosticContext): Verdict {
-  if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
-  const used = proxyOf(config);
-  if (used === undefined) return ok('none is used');
-  // The origin alone: a proxy's address may hold a password.
-  if (answer === 'answered') return ok(`the server answers through ${used.host}`);
-  return wrong(
-    `the server was not reached through ${used.host}`,
-    'Check https-proxy, http-proxy and no-proxy.',
-  );
-}
+export const dns = online((_, { network: { lookedUp, proxy } }) => {
+  if (lookedUp === undefined) return ok('there is no name to look up');
+  if ('addresses' in lookedUp) return ok(`found ${lookedUp.addresses.slice(0, 4).join(', ')}`);
+  const setting = proxy === undefined ? 'remote-server' : 'the address of the proxy';
+  return wrong(lookedUp.failure, `Check /etc/resolv.conf, the network, and ${setting}.`);
+});
 
-export function tls({ config, server: answer }: DiagnosticContext): Verdict {
-  if (config instanceof LivepatchError) return unknown('the configuration cannot be read');
-  if (config.remoteServer.protocol !== 'https:') {
-    return wrong('the server is asked over plain http', "Set 'remote-server' to an https address.");
+export const proxy = online((_, { network: { answer, proxy: used } }) => {
+  // A proxy in the environment, say, that is none.
+  if (answer instanceof LivepatchError && answer.code === 'config') {
+    return failed(answer, 'Correct http-proxy, https-proxy or no-proxy.');
   }
+  if (used === undefined) return ok('none is used');
+  // The host alone: a proxy's address may hold a password.
+  if ('support' in answer) return ok(`the server answers through ${used.host}`);
+  if ('notAsked' in answer) return unknown(answer.notAsked);
+  if (answer.code !== 'network') return ok(`${used.host} lets us through`);
+  return wrong(
+    `the server was not reached through ${used.host}: ${answer.message}`,
+    answer.hint ?? 'Check https-proxy, http-proxy and no-proxy.',
+  );
+});
+
+export const tls = online(({ catalogueRoot, remoteServer }, { context, network: { answer } }) => {
+  if (remoteServer.protocol === 'file:') return ok('a directory needs none');
+  if (remoteServer.protocol !== 'https:') {
+    const isSigned = catalogueRoot !== '' || context.store.shippedRoot() !== undefined;
+    return isSigned
+      ? ok('plain http: the catalogue is trusted by its signatures')
+      : wrong('the server is asked over plain http', "Set 'remote-server' to an https address.");
+  }
+  if ('notAsked' in answer) return unknown(answer.notAsked);
   if (answer instanceof LivepatchError && isAboutCertificates(answer)) {
     return wrong("the server's TLS certificate is not trusted", answer.hint ?? "Add its CA to 'ca-certs'.");
   }
-  if (answer instanceof LivepatchError && answer.code === 'network')
+  if (answer instanceof LivepatchError && ['network', 'config'].includes(answer.code))
     return unknown('the server was not reached');
   return ok("the server's certificate is trusted");
-}
+});
 
 /** Node names what OpenSSL has against a chain: CERT_HAS_EXPIRED, SELF_SIGNED_CERT_IN_CHAIN … */
 function isAboutCertificates({ cause }: LivepatchError): boolean {
   return cause instanceof Error && 'code' in cause && /CERT|ISSUER|SIGNATURE/.test(String(cause.code));
 }
 
-export function server({ config, server: answer }: DiagnosticContext): Verdict {
-  if (config instanceof LivepatchError || answer === 'not asked')
-    return unknown('the configuration cannot be read');
-  if (answer === 'answered') return ok(`${config.remoteServer.origin} answers`);
-  return failed(answer, "Check 'remote-server'.");
-}
+export const server = online(({ remoteServer }, { network: { answer } }) => {
+  if ('notAsked' in answer) return unknown(answer.notAsked);
+  if (answer instanceof LivepatchError) return failed(answer, "Check 'remote-server'.");
+  return ok(
+    answer.from === 'server'
+      ? `${nameOf(remoteServer)} answers`
+      : `the catalogue at ${nameOf(remoteServer)} is signed as pinned, and up to date`,
+  );
+});
+
+export const coverage = online((_, { machine, network: { answer } }) => {
+  if ('notAsked' in answer) return unknown(answer.notAsked);
+  if (answer instanceof LivepatchError || machine instanceof LivepatchError)
+    return unknown('the server was not reached');
+  const { kernel } = machine;
+  switch (answer.support) {
+    case 'supported':
+      return ok(`there are live patches for ${kernel}`);
+    case 'unknown':
+      return unknown(`the source does not say whether ${kernel} is covered`);
+    case 'unsupported':
+      return wrong(
+        `there are no live patches for ${kernel}: the source does not cover it`,
+        'Boot a kernel that it covers, or ask those who publish the patches to cover this one.',
+      );
+    default:
+      return wrong(
+        `there will be no more live patches for ${kernel} (${answer.support})`,
+        'Install the newest kernel package, and reboot into it.',
+      );
+  }
+});

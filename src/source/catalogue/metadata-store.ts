@@ -9,7 +9,13 @@ export interface MetadataStore {
   write(file: string, bytes: Uint8Array): void;
 }
 
-/** For who only looks, and for tests. */
+/** What is kept, and over it what is written now, which is gone with the process. */
+export function onTopOf(kept: MetadataStore): MetadataStore {
+  const written = inMemory();
+  return { read: (file) => written.read(file) ?? kept.read(file), write: written.write };
+}
+
+/** For tests, and for a client that keeps nothing. */
 export function inMemory(entries: Iterable<[string, Buffer]> = []): MetadataStore {
   const files = new Map(entries);
   return {
