@@ -27,7 +27,7 @@ export function writeToSign(directory: string, { metadata, content, document }: 
     [join(directory, `${metadata.module}.ko`), content],
     [join(directory, METADATA), document],
   ];
-  for (const [path, bytes] of files) writeAtomic(path, bytes, PUBLIC);
+  for (const [path, bytes] of files) writeAtomic(path, bytes, PUBLIC, LIMITS.patch.moduleBytes);
   return files.map(([path]) => path);
 }
 

@@ -12,7 +12,7 @@ export interface Nginx {
   /** Of its certificate, for ca-certs. */
   ca: string;
   root: string;
-  /** Its access log: method, path, status, bytes, user agent. */
+  /** Its access log: method, path, status, bytes, user agent, client's address. */
   log(): string[];
 }
 
@@ -62,7 +62,7 @@ function configuration(directory: string, root: string, port: number): string {
 events {}
 http {
   ${temporary.join('\n  ')}
-  log_format plain '$request_method $uri $status $body_bytes_sent $http_user_agent';
+  log_format plain '$request_method $uri $status $body_bytes_sent $http_user_agent $remote_addr';
   access_log ${directory}/access.log plain;
   gzip on; gzip_min_length 0; gzip_types *;
   etag on;

@@ -112,7 +112,7 @@ export class Pack extends DirectCommand {
   private finish(packed: Packed, flags: { output?: string | undefined; json: boolean }): void {
     const { metadata, archive, sha256, signer } = packed;
     const file = flags.output ?? join('.', packed.fileName);
-    writeAtomic(file, archive, PUBLIC);
+    writeAtomic(file, archive, PUBLIC, LIMITS.patch.archiveBytes);
     const { subject, keyId } = signer;
     if (flags.json) {
       this.print(

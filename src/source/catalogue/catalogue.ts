@@ -46,8 +46,7 @@ export function catalogue(config: CatalogueConfig, deps: CatalogueDeps): Source 
   const network = { ...NETWORK_DEPS, ...deps.network };
   const store = pinRoot(deps.metadata ?? inMemory(), deps.root);
   const { clockSkew } = network.limits;
-  const base = directoryOf(config.remoteServer);
-  const at = (path: string) => openHost(new URL(path, base), config, deps.clientVersion, network);
+  const at = hostsBelow(config, deps.clientVersion, network);
   const tier = tierOf(config);
   /** The last that was found up to date in this run. */
   let trusted: TrustedCatalogue | undefined;
@@ -92,15 +91,17 @@ function tierOf({ tier = 'stable' }: Pick<Config, 'tier'>): Tier {
   });
 }
 
-/** An address below which paths are looked for. */
-function directoryOf(address: URL): string {
-  return address.href.endsWith('/') ? address.href : `${address.href}/`;
-}
-
-function openHost(base: URL, config: CatalogueConfig, clientVersion: string, network: NetworkDeps): Host {
-  if (base.protocol === 'file:') return directoryHost(base);
+/** Who holds what is below the catalogue's address; over one transport, so that connections can be used again. */
+function hostsBelow(
+  config: CatalogueConfig,
+  clientVersion: string,
+  network: NetworkDeps,
+): (path: string) => Host {
+  const { href } = config.remoteServer;
+  const base = new URL(href.endsWith('/') ? href : `${href}/`);
+  if (base.protocol === 'file:') return (path) => directoryHost(new URL(path, base));
   const carrier = transport(config, `canonical-livepatch/${clientVersion}`, network);
-  return httpHost(carrier, base, config.tlsPatchDownload);
+  return (path) => httpHost(carrier, new URL(path, base), config.tlsPatchDownload);
 }
 
 function targetOf(

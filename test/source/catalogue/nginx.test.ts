@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { indexOf, listed, makeCatalogue, patchBytes, publishPatches } from '../../catalogue/make.ts';
 import { putFiles, startNginx } from '../../catalogue/nginx.ts';
+import { EXITS, startHttpProxy } from '../real-proxies.ts';
 import { machineAt, versionsIn } from './scene.ts';
 
 describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_000 }, () => {
@@ -18,7 +19,9 @@ describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_0
 
     let seen = log().length;
     expect(await machine.checkIn(first === 'unchanged' ? undefined : first.tag)).toBe('unchanged');
-    expect(log().slice(seen)).toEqual(['GET /metadata/timestamp.json 304 0 canonical-livepatch/1.0']);
+    expect(log().slice(seen)).toEqual([
+      'GET /metadata/timestamp.json 304 0 canonical-livepatch/1.0 127.0.0.1',
+    ]);
 
     publishPatches(made, indexOf([listed('122.1'), listed('121.1')]));
     putFiles(root, made.files);
@@ -33,6 +36,17 @@ describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_0
       '/metadata/2.root.json 404',
       '/metadata/3.snapshot.json 200',
     ]);
+  });
+
+  it('is read through a proxy', async () => {
+    const made = makeCatalogue();
+    publishPatches(made, indexOf([listed('121.1')]));
+    const { ca, log, url } = await startNginx(made.files);
+    const proxy = `http://127.0.0.1:${await startHttpProxy()}`;
+    const machine = machineAt(url, made.root, undefined, { caCerts: ca, httpsProxy: proxy });
+    expect(versionsIn(await machine.checkIn())).toEqual(['121.1']);
+    expect(await machine.fetch(listed('121.1'))).toEqual(patchBytes('121.1'));
+    expect(new Set(log().map((line) => line.split(' ').at(-1)))).toEqual(new Set([EXITS.http]));
   });
 
   it('is refused when its certificate is nobody’s', async () => {
