@@ -66,9 +66,10 @@ const Dates = v.object({ signed: v.object({ expires: Time, [FIELD.issued]: v.opt
  * clock proves nothing; when it differs, a person should look at ours first.
  */
 function expired(cause: unknown, { bytes, clockSkew, hostClock, now, role }: Refused): LivepatchError {
-  const { signed } = v.parse(Dates, JSON.parse(Buffer.from(bytes).toString('utf8')));
-  const { expires } = signed;
-  const issued = signed[FIELD.issued];
+  const dates = v.safeParse(Dates, JSON.parse(Buffer.from(bytes).toString('utf8')));
+  // TUF clients are less strict than we are about how a date is written.
+  if (!dates.success) return refuse(`${role}.json has expired`, cause);
+  const { expires, [FIELD.issued]: issued } = dates.output.signed;
   if (hostClock !== undefined && hostClock < new Date(expires) && distance(hostClock, now) > clockSkew) {
     return new LivepatchError(
       'clock',

@@ -246,6 +246,17 @@ describe('indefinite freeze', () => {
     });
   });
 
+  it('is known by a date that is written in some other way', async () => {
+    const made = published('121.1');
+    const { machine } = await machineOf(made);
+    forge(made, 'metadata/timestamp.json', MetadataKind.Timestamp, made.keys.timestamp, (signed) => {
+      signed.expires = '2020-01-01';
+    });
+    await expect(machine.checkIn()).rejects.toMatchObject({
+      message: 'the catalogue was refused: timestamp.json has expired',
+    });
+  });
+
   it('tells a clock that is ahead from a catalogue that is old', async () => {
     const made = published('121.1');
     const { host, machine } = await machineOf(made);
