@@ -8,7 +8,8 @@ import { temporaryDirectory } from '../temporary.ts';
 
 const der = (pem: string) => execFileSync('openssl', ['x509', '-outform', 'DER'], { input: pem });
 
-describe('the pinned certificates', () => {
+// To make keys takes time.
+describe('the pinned certificates', { timeout: 60_000 }, () => {
   it('lie beside themselves as DER, each of a bundle on its own', async () => {
     const directory = temporaryDirectory();
     const [one, two] = [makeSigner().pem, makeSigner().pem];
