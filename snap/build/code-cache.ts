@@ -38,7 +38,8 @@ async function fill(): Promise<string> {
     const certificate = '-----BEGIN CERTIFICATE-----\n  -----END CERTIFICATE-----';
     const config = `remote-server: ${server.url}\nsigning-certs: |\n  ${certificate}\n`;
     writeFileSync(join(common, 'config'), config);
-    const place = { SNAP: scratch, SNAP_COMMON: common, SNAP_DATA: data };
+    // By its name it is our snap, and keeps to these; else it would work on the builder's own machine.
+    const place = { SNAP: scratch, SNAP_NAME: 'canonical-livepatch', SNAP_COMMON: common, SNAP_DATA: data };
     const env = { ...ENVIRONMENT, ...place, PATH: process.env.PATH };
     const filler = join(import.meta.dirname, 'fill-code-cache.ts');
     const words = [...NODE_OPTIONS, filler, JSON.stringify(COMMANDS)];
