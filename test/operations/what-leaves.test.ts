@@ -10,13 +10,13 @@ import { CheckIn, PingRequest, RegisterRequest } from '../../src/source/server/m
 import { MACHINE } from '../fakes/kernel.ts';
 import { startScene } from './scene.ts';
 
-const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-const [, section = ''] = /^## What leaves the machine\n(.*?)^## /ms.exec(readme) ?? [];
+const page = readFileSync(join(import.meta.dirname, '../../docs/secure-operation.md'), 'utf8');
+const [, section = ''] = /^## What leaves the machine\n(.*?)^## /ms.exec(page) ?? [];
 /** One thing that is told, without line breaks. */
 const told = (pattern: RegExp) => (pattern.exec(section)?.[1] ?? '').replaceAll(/\s+/g, ' ');
 const checkIn = told(/^- A \*\*check-in\*\*: (.*?)(?=^- )/ms);
 const register = told(/then registers \((.*?)\)/s);
-const ping = told(/^- \*\*Pings\*\* (.*?)\n\n/ms);
+const ping = told(/^- \*\*Pings\*\* (.*?)(?=^- )/ms);
 const always = told(/(Every body has .*?)\n\n/s);
 
 /** Of every field that is sent, the words that own up to it. */
@@ -35,8 +35,8 @@ const WORDS: [string, { entries: object }, string, Record<string, string>][] = [
       uptimeSeconds: 'uptime',
       patch: 'version and state of the applied patch',
       lastCheck: 'time of the check-in before',
-      nonce: 'a random number',
-      known: "the server's name of the answer",
+      nonce: 'a random nonce',
+      known: 'the tag of the advice that is known',
       cutoffDate: 'whether `cutoff-date`',
       patchDelay: '`patch-delay` are set',
     },
@@ -56,16 +56,16 @@ const WORDS: [string, { entries: object }, string, Record<string, string>][] = [
       event: 'what happened',
       version: 'its version',
       kernel: 'the kernel version',
-      tier: 'tier',
+      tier: 'the tier',
       minutes: '0, 1, 5 or 15 minutes',
-      transitionSeconds: 'how long its transition took',
-      of: 'rebooted before one of these',
+      transitionSeconds: 'the seconds that took',
+      of: 'when one of these was due',
       code: 'named errors',
     },
   ],
 ];
 
-it.each(WORDS)('README.md names every field of %s', (_what, { entries }, text, words) => {
+it.each(WORDS)('the manual names every field of %s', (_what, { entries }, text, words) => {
   expect(Object.keys(words).concat('schema').sort()).toEqual(Object.keys(entries).sort());
   expect(always).toContain('`schema`');
   for (const word of Object.values(words)) expect(text).toContain(word);
