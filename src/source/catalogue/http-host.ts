@@ -38,7 +38,11 @@ export function httpHost(transport: Transport, base: URL, onlyTls: boolean): Hos
       if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
         throw unusable(`${path} came compressed, which was not asked for`);
       }
-      return { found: 'file', bytes: await readBounded(request, body, path, limit), etag: headers.etag };
+      return {
+        found: 'file',
+        bytes: await readBounded(request, body, path, limit),
+        etag: settledTag(headers),
+      };
     } finally {
       body.destroy();
     }
@@ -77,6 +81,15 @@ async function readBounded(request: Request, body: Readable, path: string, limit
     throw unreachable(request, error);
   }
   return Buffer.concat(chunks);
+}
+
+/**
+ * The tag of a file, unless the file is so new that it may change once more under the same tag: many hosts make it of
+ * the second of the last change and the size (RFC 9110 section 8.8.2.2).
+ */
+function settledTag(headers: IncomingHttpHeaders): string | undefined {
+  const age = Date.parse(headers.date ?? '') - Date.parse(headers['last-modified'] ?? '');
+  return age < 2000 ? undefined : headers.etag;
 }
 
 function clockIn({ date }: IncomingHttpHeaders): Date | undefined {
