@@ -48,7 +48,7 @@ describe('a process that is killed', () => {
       const scene = await enabled();
       expect(await child(scene, step)).toMatchObject({ signal: 'SIGKILL' });
       expect(await child(scene)).toMatchObject({ exitCode: 0, stderr: '' });
-      expect(kernelOf(scene).patches).toEqual([{ name: MODULE, enabled: true, inTransition: false }]);
+      expect(kernelOf(scene).patches).toMatchObject([{ name: MODULE, enabled: true, inTransition: false }]);
       const { applied, failure } = scene.store.state.read();
       expect({ failure, version: applied.at(-1)?.version }).toEqual({ failure: undefined, version: '121.1' });
       expect(scene.store.pending.all()).toEqual([]);
