@@ -174,7 +174,10 @@ function furnish({ kernel, network = true, disk }: VmOptions): string {
   return `exec /run/busybox sh -eu <<'END'
     date -u -s @${now} >/dev/null
     hostname livepatch-guest
-    rm -f /etc/hosts /etc/resolv.conf /etc/machine-id
+    rm -f /etc/hosts /etc/resolv.conf /etc/machine-id /var/local/canonical_livepatch_mode
+    # Whatever this machine's own client, or a test of it, keeps there.
+    mkdir -p /var/lib/canonical-livepatch
+    mount -t tmpfs -o mode=755 tmpfs /var/lib/canonical-livepatch
     printf '127.0.0.1 localhost livepatch-guest\\n10.0.2.2 livepatch.test\\n' >/etc/hosts
     echo 5c0ffee5c0ffee5c0ffee5c0ffee5c0f >/etc/machine-id
     # Over whatever is there: this machine may have a package of that very kernel.
