@@ -261,10 +261,16 @@ function transitionFinished(
       ),
       replaced: [...state.replaced, ...others.filter(isReplaced)],
       displaced: isBack ? state.displaced : undefined,
-      reverted: patch.cumulative ? [] : state.reverted.filter(({ digest }) => digest !== patch.digest),
+      reverted: state.reverted.filter((one) => one.digest !== patch.digest && outlives(one, patch)),
       failure: isMended ? undefined : state.failure,
     },
   };
+}
+
+/** What was stacked on a cumulative patch comes back after it: until then it is not forgotten. */
+function outlives(reverted: Patch, applied: Patch): boolean {
+  if (!applied.cumulative) return true;
+  return !reverted.cumulative && compareVersions(reverted.version, applied.version) > 0;
 }
 
 /** Out of use because that was asked for; its module may still be loaded. */

@@ -374,6 +374,12 @@ describe('when a patch is in use', () => {
     expect(upon(stacked, having({ reverted })).state.reverted).toEqual([patch('126.1')]);
   });
 
+  it('what was reverted and is stacked on it is still to come back', () => {
+    const upper = patch('127.1', { cumulative: false });
+    const reverted = [patch('125.1', { cumulative: false }), patch('126.1'), upper];
+    expect(upon(finished('126.1'), having({ reverted })).state.reverted).toEqual([upper]);
+  });
+
   const failure = (version: string) => ({ at: 'then', version, code: 'network', message: 'x' });
   it.each([
     ['of an older one is over', '120.1', undefined],
