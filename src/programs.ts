@@ -36,29 +36,49 @@ interface Failure {
   signal?: string | null | undefined;
 }
 
+/** Never throws. */
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<Ending> {
-  const { execFile } = childProcess();
-  return new Promise((resolve) => {
-    const child = execFile(program, args, settings(options), (error, stdout, stderr) => {
-      clearTimeout(timer);
-      const status = error === null ? 0 : error.code;
-      resolve(ending(program, typeof status === 'number' ? status : undefined, stdout, stderr, error ?? {}));
-    });
-    child.stdin?.on('error', () => {});
-    child.stdin?.end();
-    // A process that the kernel does not let go, as insmod in a module's init, does not die even of this.
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      child.unref();
-      for (const stream of [child.stdout, child.stderr]) stream?.destroy();
-      resolve(ending(program, undefined, '', '', { code: 'ETIMEDOUT' }));
-    }, options.timeout);
+  if (!arePassable(program, args)) return ending(program, undefined, '', '', { code: 'EINVAL' });
+  // Loaded when a program is started: what takes a lock with `runSync`, or starts none, shall not wait for it.
+  const { execa } = await import('execa');
+  const { env, maxBuffer } = settings(options);
+  const child = execa(program, args, {
+    env,
+    extendEnv: false,
+    stdin: 'ignore',
+    maxBuffer,
+    stripFinalNewline: false,
+    killSignal: 'SIGKILL',
+    forceKillAfterDelay: false,
+    cleanup: false,
+    reject: false,
   });
+  const late = Promise.withResolvers<Ending>();
+  // A process that the kernel does not let go, as insmod in a module's init, does not die even of this. So the time is
+  // kept here: execa's own timeout waits for the process to end.
+  const timer = setTimeout(() => {
+    child.kill('SIGKILL');
+    child.nodeChildProcess.unref();
+    for (const stream of [child.stdout, child.stderr]) stream.destroy();
+    late.resolve(ending(program, undefined, '', '', { code: 'ETIMEDOUT' }));
+  }, options.timeout);
+  const inTime = child.then(({ code, exitCode, isMaxBuffer, signal, stderr, stdout }) =>
+    ending(program, isMaxBuffer ? undefined : exitCode, stdout, isMaxBuffer ? '' : stderr, {
+      code: isMaxBuffer ? 'ENOBUFS' : code,
+      signal,
+    }),
+  );
+  try {
+    return await Promise.race([inTime, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-/** Nothing else happens meanwhile: for programs that return at once, or that nothing can go on without. */
+/** Nothing else happens meanwhile: for programs that return at once, or that nothing can go on without. Never throws. */
 export function runSync(program: string, args: readonly string[], options: RunOptions): Ending {
-  const { spawnSync } = childProcess();
+  if (!arePassable(program, args)) return ending(program, undefined, '', '', { code: 'EINVAL' });
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
   const { error, signal, status, stderr, stdout } = spawnSync(program, args, {
     ...settings(options),
     timeout: options.timeout,
@@ -69,9 +89,9 @@ export function runSync(program: string, args: readonly string[], options: RunOp
   return ending(program, status ?? undefined, stdout ?? '', stderr ?? '', failure);
 }
 
-/** Loaded when a program is started: who only looks at things shall not wait for it. */
-function childProcess() {
-  return process.getBuiltinModule('node:child_process');
+/** What the kernel takes as arguments ends at a zero byte. */
+function arePassable(program: string, args: readonly string[]): boolean {
+  return ![program, ...args].some((word) => word.includes('\0'));
 }
 
 function settings({ keep = [], outputBytes = OUTPUT_BYTES, root = '/' }: RunOptions) {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -102,11 +103,30 @@ describe.each(WAYS)('%s', (_way, start) => {
     expect(stdout.length).toBeLessThanOrEqual(64 * 1024);
   });
 
+  it('does not throw at what cannot be an argument', async () => {
+    program(join(root, 'bin'), 'show', 'echo shown');
+    expect(await start('show', ['a\0b'])).toMatchObject({ ok: false, status: undefined, stdout: '' });
+    expect(await start('sh\0w', [])).toMatchObject({ ok: false, status: undefined, stdout: '' });
+  });
+
   it('leaves it nothing to read', async () => {
     program(join(root, 'bin'), 'read', 'exec /bin/cat');
     expect(await start('read', [])).toMatchObject({ ok: true, stdout: '' });
   });
 });
+
+it('lets a program be that does not die, and the process end', () => {
+  const script = `
+    const { run } = await import(${JSON.stringify(join(import.meta.dirname, '../src/programs.ts'))});
+    (await import('node:child_process')).ChildProcess.prototype.kill = () => true;
+    console.log((await run('sleep', ['20'], { timeout: 200 })).stderr);`;
+  const begun = performance.now();
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+  });
+  expect(stdout).toBe('sleep did not end in time\n');
+  expect(performance.now() - begun).toBeLessThan(15_000);
+}, 20_000);
 
 it('hands over an open file as standard input', () => {
   const file = join(root, 'file');
