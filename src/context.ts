@@ -2,8 +2,10 @@ import { setTimeout } from 'node:timers/promises';
 import { isJournal, openReporter, PRIORITY } from './commands/progress.ts';
 import { linuxKernel } from './kernel/kernel.ts';
 import type { ConnectOptions, Context } from './operations/context.ts';
+import { mask } from './secret.ts';
 import type { Source } from './source/source.ts';
 import { openStore, type Store } from './store/store.ts';
+import { NO_TOKEN } from './store/token.ts';
 import type { Config, LogLevel } from './types.ts';
 
 /** The context outside, as it really is: this kernel, this disk, this clock, the configured server. */
@@ -91,5 +93,16 @@ function configuredLogLevel(): LogLevel {
     return openStore(env).config.read().logLevel;
   } catch {
     return 'warning';
+  }
+}
+
+/** A text without the machine token, which a server or a library may have repeated in an error. */
+export function withoutToken(text: string): string {
+  try {
+    const token = openStore(env).token.read();
+    return token === undefined || token.reveal() === NO_TOKEN ? text : mask(text, [token]);
+  } catch {
+    // Nobody but root can read it, and nobody but root sends it.
+    return text;
   }
 }

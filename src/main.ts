@@ -78,11 +78,11 @@ async function explain(error: unknown): Promise<number> {
   // oclif's way to say "this was all right, stop here", as help does.
   if (isOclif(error) && error.oclif.exit === 0) return 0;
   // What speaks by the configuration is loaded when there is something to say.
-  const { logLevel, reporter } = await import('./context.ts');
+  const { logLevel, reporter, withoutToken } = await import('./context.ts');
   const wantsCauses = process.argv.includes('--debug') || logLevel() === 'debug';
   const failure = error instanceof LivepatchError ? error : undefined;
   const lines = [messageOf(error), failure?.hint, ...(wantsCauses ? causesOf(error) : [])];
-  reporter.log('error', lines.filter((line) => line !== undefined && line !== '').join('\n'));
+  reporter.log('error', withoutToken(lines.filter((line) => line !== undefined && line !== '').join('\n')));
   if (failure !== undefined) return failure.exitStatus;
   return isOclif(error) ? EXIT_STATUS.usage : EXIT_STATUS.general;
 }

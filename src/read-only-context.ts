@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { linuxKernel } from './kernel/kernel.ts';
 import type { ReadOnlyContext } from './operations/context.ts';
+import type { ConfigFile } from './store/config.ts';
 import { cvesFile } from './store/cves.ts';
 import { pathsFrom } from './store/paths.ts';
 import { stateFile } from './store/state.ts';
@@ -14,4 +16,13 @@ export function readOnlyContext(clientVersion: string): ReadOnlyContext {
     store: { token: tokenFile(paths.machineToken), state: stateFile(paths), cves: cvesFile(paths.cves) },
     now: () => new Date(),
   };
+}
+
+/** The configuration, where there is any: loaded only then, because it takes a parser of YAML to read it. */
+export function configIfThere(): Promise<ConfigFile> | undefined {
+  const { catalogueRoot, config } = pathsFrom(process.env);
+  if (!existsSync(config)) return undefined;
+  return import('./store/config.ts').then(({ configFile }) =>
+    configFile(config, () => existsSync(catalogueRoot ?? '')),
+  );
 }

@@ -26,7 +26,9 @@ export class Apply extends LivepatchCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Apply);
     const { apply } = await import('../operations/apply.ts');
-    const result = await apply(this.rootContext(), args.files, { dryRun: flags['dry-run'] });
+    const context = this.rootContext();
+    await this.warnOfConfig(context);
+    const result = await apply(context, args.files, { dryRun: flags['dry-run'] });
     if (result.kind === 'held') {
       throw new LivepatchError('held', resultSentence(result), {
         hint: "'canonical-livepatch status --verbose' shows all that is held back.",

@@ -13,6 +13,12 @@ export abstract class LivepatchCommand extends DirectCommand {
     return realContext(this.config.version);
   }
 
+  /** For commands that go on to read the configuration: what is wrong in it, said once. */
+  protected async warnOfConfig(context: Pick<Context, 'store' | 'warn'>): Promise<void> {
+    const { warnOfRisks } = await import('../operations/configure.ts');
+    warnOfRisks(context, { willFail: true });
+  }
+
   /** For what only root can do. @throws LivepatchError `no-permission` */
   protected rootContext(): Context {
     this.requireRoot();

@@ -28,9 +28,9 @@ export class Enable extends LivepatchCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Enable);
     const context = this.rootContext();
-    const text = args.token === '-' ? await readTokenFromStdin() : args.token;
-    const token = text === undefined ? undefined : authToken(text);
+    const token = await authToken(args.token);
     const { enable } = await import('../operations/enable.ts');
+    await this.warnOfConfig(context);
     const { machineToken, first } = await enable(context, token);
     this.print(
       `Successfully enabled device. Using machine-token: ${flags['show-secrets'] ? machineToken.reveal() : machineToken}`,
@@ -41,8 +41,18 @@ export class Enable extends LivepatchCommand {
   }
 }
 
-/** @throws LivepatchError `usage` for what could not be sent in a header. */
-function authToken(text: string): Secret {
+/**
+ * @throws LivepatchError `usage` for what could not be sent in a header, and for an option that this command does not
+ * have: what looks like a negative number, or gives a switch a value, oclif takes for an argument.
+ */
+async function authToken(word: string | undefined): Promise<Secret | undefined> {
+  if (word === undefined) return undefined;
+  const text = word === '-' ? await readTokenFromStdin() : word;
+  if (word.startsWith('-') && word !== '-') {
+    throw new LivepatchError('usage', 'a token on the command line cannot begin with a dash', {
+      hint: "If it does, give it on standard input: 'canonical-livepatch enable - < token-file'.",
+    });
+  }
   if (/^[\x21-\x7e]{8,1024}$/.test(text)) return new Secret(text);
   throw new LivepatchError('usage', 'the token must be 8 to 1024 printable characters without spaces', {
     hint: 'Obtain one from https://ubuntu.com/livepatch, or from whoever runs your Livepatch server.',

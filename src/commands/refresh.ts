@@ -39,7 +39,9 @@ export class Refresh extends LivepatchCommand {
     const { refresh } = await import('../operations/refresh.ts');
     const { boot, timer } = flags;
     if (boot || timer) setUnattended();
-    const result = await refresh(this.rootContext(), {
+    const context = this.rootContext();
+    await this.warnOfConfig(timer ? { ...context, warn: notice } : context);
+    const result = await refresh(context, {
       occasion: boot ? 'boot' : timer ? 'timer' : 'person',
       retryBlocked: flags['retry-blocked'],
       skipPhase: flags['skip-phase'],
@@ -48,6 +50,11 @@ export class Refresh extends LivepatchCommand {
     if (boot || timer) reporter.log(levelOf(result, boot), resultSentence(result));
     else this.print(resultSentence(result));
   }
+}
+
+/** What a boot has warned of, the hourly timer need not repeat. */
+function notice(text: string): void {
+  reporter.log('notice', text);
 }
 
 /** A boot without its patch is a warning in any journal; the hourly timer's need not repeat it. */

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { status } from '../operations/status.ts';
-import { readOnlyContext } from '../read-only-context.ts';
+import { configIfThere, readOnlyContext } from '../read-only-context.ts';
 import type { StatusDocument } from '../report/document.ts';
 import { plain } from '../report/plain.ts';
 import { UP_TO_DATE, upToDate } from '../report/up-to-date.ts';
@@ -57,14 +57,34 @@ Ends with 1 and prints nothing to standard output when the machine is not enable
     const format = flags.format ?? usual;
     const isJson = format === 'json';
     const document = status(context, { showSecrets, showCves: isJson, showInstalled: isJson });
-    const warnings = [...document.warnings, document.stateError ?? []].flat();
-    if (warnings.length > 0) {
-      const { warn } = await import('../context.ts');
-      for (const warning of warnings) warn(plain(warning));
-    }
+    await tell([
+      ...document.warnings,
+      ...(document.stateError === undefined ? [] : [document.stateError]),
+      ...(format === 'humane' ? await warningsOfConfig() : []),
+    ]);
     this.print(await render(document, format, flags));
     if (flags['exit-status']) process.exitCode = UP_TO_DATE[upToDate(document)];
   }
+}
+
+/** Each once: the last check may have found what is still so. */
+async function tell(warnings: readonly string[]): Promise<void> {
+  if (warnings.length === 0) return;
+  const { warn } = await import('../context.ts');
+  for (const warning of new Set(warnings)) warn(plain(warning));
+}
+
+/**
+ * What is wrong in the configuration now. For people alone, and only for root, who may read it: a program that asks
+ * for the state need not wait for a file to be parsed.
+ */
+async function warningsOfConfig(): Promise<string[]> {
+  const config = process.getuid?.() === 0 ? configIfThere() : undefined;
+  if (config === undefined) return [];
+  const { warnOfRisks } = await import('../operations/configure.ts');
+  const warnings: string[] = [];
+  warnOfRisks({ store: { config: await config }, warn: (text) => void warnings.push(text) });
+  return warnings;
 }
 
 /** Each renderer is loaded only when it is asked for: the YAML library is not free. */

@@ -61,13 +61,10 @@ export class Verify extends LivepatchCommand {
 
   /** For programs: one list. @returns whether any was refused. */
   private async list(verifications: AsyncIterable<Verification>, format: 'json' | 'yaml'): Promise<boolean> {
+    const { verificationList } = await import('../report/verification.ts');
     const all: Verification[] = [];
     for await (const verification of verifications) all.push(verification);
-    this.print(
-      format === 'json'
-        ? JSON.stringify(all, null, 2)
-        : (await import('yaml')).stringify(all, { lineWidth: 0 }).trimEnd(),
-    );
+    this.print(verificationList(all, format));
     return all.some(({ verdict }) => verdict === 'refused');
   }
 }

@@ -20,13 +20,24 @@ export async function configure(context: Context, changes: Record<string, string
   warnOfRisks(context);
 }
 
-/** Tells a person what is wrong in the configuration, and what is allowed and risky. Never throws. */
-export function warnOfRisks({ store, warn }: Pick<Context, 'store' | 'warn'>): void {
-  for (const problem of store.config.problems()) warn(problem);
+/**
+ * Tells a person what is wrong in the configuration, and what is allowed and risky. Never throws.
+ * @param options.willFail the command goes on to read the configuration, and its error will say why that cannot be.
+ */
+export function warnOfRisks(
+  { store, warn }: { store: Pick<Store, 'config'>; warn: Context['warn'] },
+  { willFail = false } = {},
+): void {
+  const [risks, failure] = risksIn(store);
+  for (const problem of store.config.problems()) if (!willFail || problem !== failure) warn(problem);
+  for (const risk of risks) warn(risk);
+}
+
+function risksIn({ config }: Pick<Store, 'config'>): [risks: string[], failure: string | undefined] {
   try {
-    for (const warning of warningsOf(store.config.read())) warn(warning);
-  } catch {
-    // Why it cannot be read is among the problems.
+    return [warningsOf(config.read()), undefined];
+  } catch (error) {
+    return [[], messageOf(error)];
   }
 }
 

@@ -7,6 +7,7 @@ import { act } from './act.ts';
 import type { Context } from './context.ts';
 import { observe } from './observe.ts';
 import { openSession, type Session } from './session.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 /**
  * Every command that may touch the kernel: observe → decide → act → record, until the decision is final. A kill between
@@ -76,10 +77,11 @@ async function attempt(
   action: Exclude<Action, { do: 'done' | 'fail' }>,
 ): Promise<Event> {
   try {
-    return await act(session, situation, action);
+    return withoutSecrets(await act(session, situation, action), session);
   } catch (error) {
     if (!(error instanceof LivepatchError)) throw error;
-    return { kind: 'failed', action: keyOf(action), patch: patchOf(action), error };
+    const failed = { kind: 'failed', action: keyOf(action), patch: patchOf(action), error } as const;
+    return withoutSecrets(failed, session);
   }
 }
 

@@ -33,6 +33,7 @@ export function runLoaded(words: string[], { enabled }: { enabled: boolean }): L
     {
       env: {
         PATH: process.env.PATH,
+        SNAP_NAME: 'canonical-livepatch',
         SNAP: directory,
         SNAP_COMMON: common,
         SNAP_DATA: data,

@@ -37,14 +37,14 @@ export interface Machine {
 
 export const TOKEN = '0badc0de0badc0de0badc0de0badc0de';
 
-/** A machine's directories, and the built command run on them. not enabled, unless something is remembered. */
+/** A machine's directories, and the built command run on them. Not enabled, unless something is remembered. */
 export async function machine(state?: State): Promise<Machine> {
   const snap = temporaryDirectory();
   // mkdtemp makes it for us alone; a snap's directories are for anybody to search.
   chmodSync(snap, 0o755);
   const [common, data] = [join(snap, 'common'), join(snap, 'data')];
   mkdirSync(common);
-  const directories = { SNAP: snap, SNAP_COMMON: common, SNAP_DATA: data };
+  const directories = { SNAP_NAME: 'canonical-livepatch', SNAP: snap, SNAP_COMMON: common, SNAP_DATA: data };
   const store = openStore(directories);
   if (state !== undefined) {
     using _lock = store.runLock('test');

@@ -89,7 +89,12 @@ function canMount(): boolean {
 /** The built command in a directory of its own, set up for the server, with an insmod that plays the kernel. */
 function install({ database, pki, server }: Scene): { env: Record<string, string>; snap: string } {
   const snap = temporaryDirectory();
-  const directories = { SNAP: snap, SNAP_COMMON: join(snap, 'common'), SNAP_DATA: join(snap, 'data') };
+  const directories = {
+    SNAP_NAME: 'canonical-livepatch',
+    SNAP: snap,
+    SNAP_COMMON: join(snap, 'common'),
+    SNAP_DATA: join(snap, 'data'),
+  };
   for (const name of ['common', 'bin']) mkdirSync(join(snap, name));
   const program = (name: string, content: string) =>
     writeFileSync(join(snap, 'bin', name), content, { mode: 0o755 });

@@ -15,9 +15,9 @@ import type { Session } from '../session.ts';
 export async function support(session: Session): Promise<Event> {
   const { context, machine } = session;
   const config = configOf(session);
-  for (const warning of warningsOf(config)) context.warn(warning);
-  context.progress(`registering with ${config.remoteServer.origin}`);
+  context.progress(`registering with ${nameOf(config.remoteServer)}`);
   const { registry } = await sourceOf(session);
+  if (registry !== undefined) requireAuthToken(session);
   try {
     return { kind: 'support', support: (await registry?.support(machine)) ?? 'unknown' };
   } catch (error) {
@@ -25,16 +25,21 @@ export async function support(session: Session): Promise<Event> {
   }
 }
 
+function requireAuthToken({ authToken }: Session): Secret {
+  if (authToken !== undefined) return authToken;
+  throw new LivepatchError('usage', 'this server wants a token', {
+    hint: "Run 'sudo canonical-livepatch enable <token>'. Obtain one from whoever runs the server.",
+  });
+}
+
 /** A catalogue keeps no register: the machine is enabled by its own word, with a token of the administrator's or none. */
 export async function register(session: Session): Promise<Event> {
   const { authToken, machine } = session;
   const { registry } = await sourceOf(session);
   if (registry === undefined) return { kind: 'registered', token: authToken ?? new Secret(NO_TOKEN) };
-  if (authToken === undefined) {
-    throw new LivepatchError('usage', 'this server wants a token: canonical-livepatch enable <token>');
-  }
+  const given = requireAuthToken(session);
   try {
-    return { kind: 'registered', token: await registry.register(machine, authToken) };
+    return { kind: 'registered', token: await registry.register(machine, given) };
   } catch (error) {
     return {
       kind: 'failed',

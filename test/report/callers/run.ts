@@ -1,5 +1,5 @@
 import { messageOf } from '../../../src/errors.ts';
-import { notEnabled } from '../../../src/operations/not-enabled.ts';
+import { notEnabled } from '../../../src/policy/refusals.ts';
 import type { StatusDocument } from '../../../src/report/document.ts';
 import { renderHumane } from '../../../src/report/humane.ts';
 import { renderJson } from '../../../src/report/json.ts';
