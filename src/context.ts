@@ -39,7 +39,11 @@ async function connect(
   clientVersion: string,
   { trial = false }: ConnectOptions = {},
 ): Promise<Source> {
-  const network = { tell: reporter.step, ...(trial && (await import('./source/trial.ts')).trialDeps()) };
+  const network = {
+    tell: reporter.step,
+    shippedCas: store.shippedCas,
+    ...(trial && (await import('./source/trial.ts')).trialDeps()),
+  };
   const root = config.catalogueRoot || store.shippedRoot();
   if (root === undefined) {
     const { livepatchServer } = await import('./source/server/client.ts');

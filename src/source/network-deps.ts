@@ -7,8 +7,10 @@ type NetworkLimits = { [Name in keyof typeof LIMITS.network]: number };
 
 /** What this room needs from outside besides the configuration. Tests hand in shorter limits and pauses. */
 export interface NetworkDeps {
-  /** Names proxies, and the snap whose CAs are shipped. */
+  /** Names proxies. */
   env: NodeJS.ProcessEnv;
+  /** CAs that are shipped with the client, PEM. @throws LivepatchError `storage` */
+  shippedCas(): string[];
   limits: NetworkLimits;
   /** Milliseconds since the machine was booted. */
   uptime(): number;
@@ -22,6 +24,7 @@ export interface NetworkDeps {
 
 export const NETWORK_DEPS: NetworkDeps = {
   env: process.env,
+  shippedCas: () => [],
   limits: LIMITS.network,
   uptime: () => uptime() * 1000,
   random: Math.random,

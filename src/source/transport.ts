@@ -1,10 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import got, { type Got } from 'got';
-import { LivepatchError, messageOf } from '../errors.ts';
 import type { Config } from '../types.ts';
 import type { NetworkDeps } from './network-deps.ts';
 import { type ProxyConfig, proxyFor } from './proxy.ts';
@@ -55,7 +53,7 @@ export function transport(config: TransportConfig, userAgent: string, deps: Netw
   };
   const ca = [
     ...hostCertificates(),
-    ...shippedCertificates(env),
+    ...deps.shippedCas(),
     ...(config.caCerts === '' ? [] : [config.caCerts]),
   ];
   const http = got.extend({
@@ -100,24 +98,4 @@ export function transport(config: TransportConfig, userAgent: string, deps: Netw
 function hostCertificates(): string[] {
   const bundle = HOST_CA_BUNDLES.find((path) => existsSync(path));
   return bundle === undefined ? [...rootCertificates] : [readFileSync(bundle, 'utf8')];
-}
-
-/** `$SNAP/ca/*.pem`: CAs fixed in the package, for a server whose CA is in nobody's pool. */
-function shippedCertificates({ SNAP }: NodeJS.ProcessEnv): string[] {
-  if (SNAP === undefined) return [];
-  const directory = join(SNAP, 'ca');
-  try {
-    if (!existsSync(directory)) return [];
-    const files = readdirSync(directory).filter((name) => name.endsWith('.pem'));
-    return files.sort().map((name) => readFileSync(join(directory, name), 'utf8'));
-  } catch (error) {
-    throw new LivepatchError(
-      'config',
-      `cannot read the CA certificates in ${directory}: ${messageOf(error)}`,
-      {
-        hint: 'Install the snap again.',
-        cause: error,
-      },
-    );
-  }
 }

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { snapFrom } from '../snapd/environment.ts';
 
 /** Where everything is kept; `common` outlives snap revisions, `data` belongs to this one. */
@@ -21,19 +21,31 @@ export interface Paths {
   pings: string;
   history: string;
   securityLog: string;
-  /** Directory of the certificates shipped with the client; only a snap has one. */
-  keys: string | undefined;
+  /** Directory of the module-signing certificates that are shipped with the client. */
+  keys: string;
   /** The root of a catalogue that may be shipped with the client. */
-  catalogueRoot: string | undefined;
+  catalogueRoot: string;
+  /** Directory of the CAs that are shipped with the client. */
+  ca: string;
 }
 
-const OUTSIDE_A_SNAP = '/var/lib/canonical-livepatch';
+const STATE = '/var/lib/canonical-livepatch';
+/** What the bundle was installed into. */
+const HOME = join(import.meta.dirname, '..');
 
-/** The places that snapd gives our snap, or /var/lib/canonical-livepatch outside it. */
+/**
+ * The places that snapd gives our snap; outside it /var/lib/canonical-livepatch, and what is shipped beside the bundle.
+ * LIVEPATCH_ROOT moves all of it, so that a development build never touches the machine's own state; the launchers of
+ * both packages drop it.
+ */
 export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
   const snap = snapFrom(env);
-  const common = snap?.common ?? join(OUTSIDE_A_SNAP, 'common');
-  const data = snap?.data ?? join(OUTSIDE_A_SNAP, 'data');
+  const { LIVEPATCH_ROOT: root } = env;
+  const elsewhere = root !== undefined && isAbsolute(root) ? root : undefined;
+  const state = elsewhere ?? STATE;
+  const home = snap?.directory ?? elsewhere ?? HOME;
+  const common = snap?.common ?? join(state, 'common');
+  const data = snap?.data ?? join(state, 'data');
   const history = join(data, 'history', 'events.log');
   const securityLog = join(common, 'logs', 'security.log');
   const patches = join(common, 'patches');
@@ -43,7 +55,7 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     common,
     data,
     directories: [
-      ...(snap === undefined ? [{ path: OUTSIDE_A_SNAP, mode: SEARCHABLE }] : []),
+      ...(snap === undefined ? [{ path: state, mode: SEARCHABLE }] : []),
       ...[common, data].map((path) => ({ path, mode: SEARCHABLE })),
       ...[patches, locks, catalogue, dirname(history), dirname(securityLog)].map((path) => ({
         path,
@@ -63,8 +75,9 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
     pings: join(data, 'pings.json'),
     history,
     securityLog,
-    keys: snap && join(snap.directory, 'keys'),
-    catalogueRoot: snap && join(snap.directory, 'keys', 'root.json'),
+    keys: join(home, 'keys'),
+    catalogueRoot: join(home, 'keys', 'root.json'),
+    ca: join(home, 'ca'),
   };
 }
 

@@ -37,6 +37,8 @@ export interface Store {
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
   /** The TUF root of a catalogue that is shipped with the client. @throws LivepatchError `storage` */
   shippedRoot(): string | undefined;
+  /** The CAs that are shipped with the client, PEM: for a server whose CA is in nobody's pool. @throws LivepatchError `storage` */
+  shippedCas(): string[];
   /** Makes our directories and takes the run lock; see lock.ts. */
   runLock(who: string): Disposable;
   /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
@@ -47,7 +49,7 @@ export interface Store {
 export function openStore(env: NodeJS.ProcessEnv): Store {
   const paths = pathsFrom(env);
   return {
-    config: configFile(paths.config, () => existsSync(paths.catalogueRoot ?? '')),
+    config: configFile(paths.config, () => existsSync(paths.catalogueRoot)),
     snapSettings: snapSettings(paths.snapSettings, env.SNAP_REVISION),
     token: tokenFile(paths.machineToken),
     state: stateFile(paths),
@@ -61,7 +63,8 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     probe: () => probe(paths),
     lockHolder: () => lockHolder(paths.runLock),
     shippedCertificates: () => certificatesIn(paths.keys),
-    shippedRoot: () => rootAt(paths.catalogueRoot),
+    shippedRoot: () => readIfThere(paths.catalogueRoot),
+    shippedCas: () => certificatesIn(paths.ca).map(({ bytes }) => Buffer.from(bytes).toString('utf8')),
     runLock(who) {
       for (const { path, mode } of paths.directories) ensureDirectory(path, mode);
       return takeRunLock(paths.runLock, who);
@@ -73,8 +76,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
   };
 }
 
-function certificatesIn(directory: string | undefined): { source: string; bytes: Uint8Array }[] {
-  if (directory === undefined) return [];
+function certificatesIn(directory: string): { source: string; bytes: Uint8Array }[] {
   try {
     const files = readdirSync(directory).filter((name) => name.endsWith('.pem'));
     return files.sort().map((name) => {
@@ -83,10 +85,6 @@ function certificatesIn(directory: string | undefined): { source: string; bytes:
     });
   } catch (error) {
     if (isMissing(error)) return [];
-    throw storageError('read the signing certificates in', directory, error);
+    throw storageError('read the certificates in', directory, error);
   }
-}
-
-function rootAt(path: string | undefined): string | undefined {
-  return path === undefined ? undefined : readIfThere(path);
 }

@@ -39,7 +39,7 @@ export async function enabledMachine(): Promise<BenchMachine> {
   database.setKernel(itself.kernel, itself.architecture, { support: 'supported' });
   const signer = makeSigner();
 
-  const env = { PATH: process.env.PATH, SNAP: directory, SNAP_COMMON: common, SNAP_DATA: data };
+  const env = { PATH: process.env.PATH, LIVEPATCH_ROOT: directory };
   const store = openStore(env);
   store.config.update({
     'remote-server': server.url,
