@@ -7,7 +7,7 @@ import { LivepatchCommand } from './base.ts';
 export class Verify extends LivepatchCommand {
   static override summary = 'Tell who signed a module or patch file, and whether it would be accepted';
   static override description =
-    'Needs neither root nor an enabled machine. What the server has taken back, as this machine was last told, is refused, too; when that is not known, a line on standard error says that the blocklist was not consulted. The exit status is 0 only when every file is accepted. A certificate that has expired is shown as such, which is no reason to refuse: it is pinned.\n\nJSON and YAML are a list of one object a file: file, kind (module, patch), signature (good, bad, untrusted, unsigned), signer (subject, fingerprint, not-after, expired), digest, livepatch, module, kernel, version, fixes, verdict (accepted, refused), reason. What is not known is null; what a refused file says of itself is only its claim.';
+    'Needs neither root nor an enabled machine. What was withdrawn or revoked, as this machine was last told, is refused, too; when that is not known, a line on standard error says so. The exit status is 0 only when every file is accepted. A certificate that has expired is shown as such, which is no reason to refuse: it is pinned.\n\nJSON and YAML are a list of one object a file: file, kind (module, patch), signature (good, bad, untrusted, unsigned), signer (subject, fingerprint, not-after, expired), digest, livepatch, module, kernel, version, fixes, verdict (accepted, refused), reason. What is not known is null; what a refused file says of itself is only its claim.';
   static override examples = [
     '<%= config.bin %> verify livepatch-6.8.0-1047.50-aws-121.4-amd64.tar.gz',
     {
