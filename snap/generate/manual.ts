@@ -1,19 +1,20 @@
 import { BIN, type Entry } from './catalogue.ts';
 
-/** What each exit status means; test/tools holds it against errors.ts. */
+/** What each exit status means, in short; docs/status-and-exit-codes.md says more. */
 export const EXIT_MEANINGS: Record<number, string> = {
   0: 'done',
   1: 'a general failure; status and refresh: the machine is not enabled; enable: it is already; doctor: something is wrong',
   64: 'the command line was wrong',
-  65: 'what was downloaded is not an intact, signed patch for this kernel; nothing was inserted',
-  66: 'the server does not cover this kernel, or it cannot be live-patched',
-  69: 'the server could not be reached, or its TLS certificate is not trusted',
+  65: 'what was downloaded or given is not an intact, signed patch for this kernel; nothing was inserted',
+  66: 'the source does not cover this kernel, or it cannot be live-patched',
+  69: 'the source could not be reached, or its TLS certificate is not trusted',
   71: 'the kernel refused the module, did not finish its transition, or found a bug in the patch',
   74: 'our own files could not be read or written',
-  75: 'another run is at work',
-  76: 'the server refused, or answered something that cannot be used',
-  77: 'must be root',
-  78: 'the configuration, or a certificate in it, cannot be used',
+  75: 'another canonical-livepatch is running',
+  76: 'the source refused, answered something that cannot be used, or was not renewed in time',
+  77: 'must be root, or the snap lacks a permission',
+  78: "the configuration, a certificate in it, or this machine's clock cannot be used",
+  79: 'apply: the patch is held back, by what happened before or by what its source says',
 };
 
 const FILES: Record<string, string> = {
@@ -38,7 +39,7 @@ function programPage(entries: readonly Entry[], version: string): string {
     section(
       'DESCRIPTION',
       text(
-        'Registers a machine with a Livepatch server, and applies the live patches for its running kernel: each is downloaded over TLS, and its signature is verified against pinned certificates before it goes into the kernel. There is no daemon; a timer calls refresh.',
+        'Applies the live patches for the running kernel, from a server, a catalogue of static files, or a file on disk. Only modules built for the running kernel and signed by a pinned certificate are ever loaded. There is no daemon; a timer calls refresh.',
       ),
     ),
     section('COMMANDS', entries.map(({ name, summary }) => item(`${BIN}-${name}(1)`, summary)).join('\n')),

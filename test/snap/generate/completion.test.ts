@@ -29,7 +29,7 @@ describe('completion in bash', () => {
     [['config', '--format', 'y'], ['yaml']],
     [
       ['refresh', '--'],
-      ['--boot', '--timer', '--retry-blocked', '--debug', '--help'],
+      ['--boot', '--timer', '--retry-blocked', '--skip-phase', '--dry-run', '--debug', '--help'],
     ],
     [['nothing', ''], ['']],
   ])('of %j', (words, expected) => {
