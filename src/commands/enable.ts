@@ -36,7 +36,7 @@ export class Enable extends LivepatchCommand {
       `Successfully enabled device. Using machine-token: ${flags['show-secrets'] ? machineToken.reveal() : machineToken}`,
     );
     // The machine is enabled, and the next refresh tries again: no failure of this command.
-    if (first instanceof LivepatchError) warn(first.message);
+    if (first instanceof LivepatchError) warn([first.message, first.hint ?? ''].join('\n'));
     else reporter.log('notice', resultSentence(first));
   }
 }
@@ -55,6 +55,6 @@ async function authToken(word: string | undefined): Promise<Secret | undefined> 
   }
   if (/^[\x21-\x7e]{8,1024}$/.test(text)) return new Secret(text);
   throw new LivepatchError('usage', 'the token must be 8 to 1024 printable characters without spaces', {
-    hint: 'Obtain one from https://ubuntu.com/livepatch, or from whoever runs your Livepatch server.',
+    hint: 'Obtain one from https://ubuntu.com/livepatch, or from the administrators of your Livepatch server.',
   });
 }

@@ -14,7 +14,9 @@ export class Revert extends LivepatchCommand {
     },
   ];
   static override flags = {
-    all: Flags.boolean({ summary: 'take out every live patch, whoever put it into the kernel' }),
+    all: Flags.boolean({
+      summary: 'take out every live patch, also those that this client did not put into the kernel',
+    }),
   };
 
   async run(): Promise<void> {

@@ -47,8 +47,8 @@ export function requireControl(root: string): void {
   try {
     readdirSync(join(root, SYSFS));
   } catch (error) {
-    throw new LivepatchError('no-permission', `cannot look after live patches: ${messageOf(error)}`, {
-      hint: "In a snap: 'sudo snap connect canonical-livepatch:sys-kernel-livepatch'.",
+    throw new LivepatchError('no-permission', `cannot control live patches: ${messageOf(error)}`, {
+      hint: "In a snap: 'sudo snap connect canonical-livepatch:sys-kernel-livepatch'. Elsewhere, 'sudo canonical-livepatch doctor' tells why.",
       cause: error,
     });
   }
@@ -127,14 +127,19 @@ export async function disableLivePatch(root: string, name: string): Promise<void
       throw new LivepatchError(
         'kernel-refused',
         `the kernel refuses to disable ${name}: ${messageOf(error)}`,
-        {
-          cause: error,
-        },
+        { hint: whyNotDisabled(error), cause: error },
       );
     }
   }
   const gone = await pollUntil(() => readLivePatch(root, name) === undefined, LIMITS.kernel.transitionTime);
   if (!gone) throw stalled(root, `${name} was not out of use`, 0);
+}
+
+/** kernel/livepatch/core.c, enabled_store; what else can fail is the file system. */
+function whyNotDisabled(error: unknown): string {
+  if (hasErrno(error, 'EBUSY')) return 'Another live patch is in transition; try again when it is done.';
+  if (hasErrno(error, 'EROFS')) return '/sys is mounted read-only, as in a container: run it on the host.';
+  return "See 'sudo dmesg' for lines that begin with 'livepatch:'.";
 }
 
 /** The transition goes to 1 while patching, to 0 while unpatching. */

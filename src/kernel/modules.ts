@@ -49,7 +49,7 @@ export async function removeModule(root: string, name: string): Promise<void> {
   const free = await pollUntil(() => !moduleRefcount(root, name), LIMITS.kernel.refcountTime);
   if (moduleRefcount(root, name) === undefined) return;
   const refusal = free ? await kmod(root, 'rmmod', name) : `${name} is still in use`;
-  if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw removalRefused(refusal);
+  if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw removalRefused(root, refusal);
 }
 
 /** The names of all modules that carry the kernel's mark of a live patch (TAINT_LIVEPATCH, K). */
@@ -88,5 +88,5 @@ export function moduleRefcount(root: string, name: string): number | undefined {
 /** @returns what kmod says against it, or undefined when it was done. */
 async function kmod(root: string, verb: 'insmod' | 'rmmod', operand: string): Promise<string | undefined> {
   const { ok, stderr } = await run(verb, [operand], { root, timeout: LIMITS.kernel.commandTime });
-  return ok ? undefined : stderr || `${verb} ended without a word`;
+  return ok ? undefined : stderr || `${verb} failed without an error message`;
 }

@@ -17,7 +17,8 @@ interface Refusal {
 
 const MORE = "See 'sudo dmesg' for the kernel's reason.";
 const ENROL =
-  "The kernel takes no module that is signed with this key: enrol the key's certificate, or see 'mokutil'.";
+  'The kernel takes no module that is signed with this key. Enrol its certificate; with Secure Boot: ' +
+  "'sudo mokutil --import cert.der', reboot, and confirm at the console.";
 const NO_DIGEST =
   'The kernel has no SHA-512 at hand, so that it cannot check the signature. ' +
   "Run 'sudo modprobe sha512_generic' and try again.";
@@ -33,7 +34,7 @@ const HINTS: Readonly<Record<string, string | ((refusal: Refusal) => string)>> =
   'Bad message': 'The signature is damaged: the kernel cannot read it.',
   'Package not installed': signatureRefused,
   'Invalid module format': 'The module was built for another kernel.',
-  'File exists': 'A module of this name is loaded already; it must be unloaded first.',
+  'File exists': "A module of this name is loaded already: unload it with 'sudo rmmod', or reboot.",
   'Device or resource busy': busy,
   'Invalid parameters': invalid,
   'Invalid argument': invalid,
@@ -62,11 +63,10 @@ export function insertionRefused(root: string, text: string, records: readonly L
   });
 }
 
-export function removalRefused(text: string): LivepatchError {
-  const hint = text.includes('Operation not permitted')
-    ? 'Loading and unloading modules is switched off (kernel.modules_disabled) until the next boot, or not allowed here.'
-    : MORE;
-  const what = text.includes('Operation not permitted') ? 'Operation not permitted' : withoutPaths(text);
+export function removalRefused(root: string, text: string): LivepatchError {
+  const isForbidden = text.includes('Operation not permitted');
+  const hint = isForbidden ? notPermitted({ root, reasons: [], security: readSecurity(root) }) : MORE;
+  const what = isForbidden ? 'Operation not permitted' : withoutPaths(text);
   return new LivepatchError('kernel-refused', `the kernel refuses to unload the module: ${what}`, { hint });
 }
 
@@ -111,13 +111,13 @@ function withoutPaths(text: string): string {
 
 function notPermitted({ security }: Refusal): string {
   if (security.modulesDisabled === true) {
-    return 'Loading modules is switched off (kernel.modules_disabled) until the next boot.';
+    return 'Loading and unloading modules is switched off (kernel.modules_disabled) until the next boot.';
   }
   if (security.capSysModule === false) {
-    return 'This process may not load modules (CAP_SYS_MODULE), as in a container: run it on the host.';
+    return 'This process may not load or unload modules (CAP_SYS_MODULE), as in a container: run it on the host.';
   }
   if (security.lockdown === 'integrity' || security.lockdown === 'confidentiality') return ENROL;
-  return 'Something forbids to load modules, such as a security module: see its log.';
+  return 'Something forbids it, such as a security module (AppArmor, SELinux): see its log.';
 }
 
 function signatureRefused({ reasons, security }: Refusal): string {
@@ -145,7 +145,7 @@ function busy({ reasons, root, security }: Refusal): string {
 
 function invalid({ reasons }: Refusal): string {
   if (reasons.some((reason) => reason.includes('not compatible'))) {
-    return 'The patch does not go together with what is in the kernel; take that out first, or restart the machine.';
+    return "The patch does not go together with what is in the kernel; 'sudo canonical-livepatch revert --all' takes that out, or a reboot.";
   }
   if (reasons.some((reason) => reason.includes('symbol'))) return 'The module was built for another kernel.';
   return MORE;

@@ -56,7 +56,7 @@ export async function configureFromSnap({ store, warn }: Pick<Context, 'store' |
     await store.snapSettings.publish(store.config.texts());
   } catch (error) {
     if (isAskedFor) throw error;
-    warn(`the configuration of the snap is not taken over: ${messageOf(error)}`);
+    warn(`the settings of the snap were not adopted: ${messageOf(error)}`);
   }
   for (const problem of store.config.problems()) warn(problem);
 }

@@ -4,7 +4,7 @@ import type { Secret } from '../secret.ts';
 import type { Context } from './context.ts';
 import { run } from './loop.ts';
 
-/** The machine is enabled; its first refresh came to a result, or to a failure that the next one may mend. */
+/** The machine is enabled; its first refresh came to a result, or failed, and the next one tries again. */
 export interface Enabled {
   machineToken: Secret;
   first: RefreshResult | LivepatchError;
@@ -20,7 +20,7 @@ export async function enable(context: Context, authToken: Secret | undefined): P
   const result = await run(context, 'enable', { kind: 'enable' }, authToken);
   const machineToken = context.store.token.read();
   if (result.kind !== 'enabled' || machineToken === undefined) {
-    throw new LivepatchError('general', `enable came to ${result.kind}`);
+    throw new LivepatchError('general', `enable ended with: ${result.kind}`);
   }
   return { machineToken, first: result.first };
 }

@@ -49,6 +49,8 @@ async function loop(session: Session): Promise<Result> {
   });
 }
 
+const DEFECT = "This should not happen: please report it, with what 'sudo canonical-livepatch doctor' says.";
+
 /** The same decision twice, with nothing changed in between, would never end. */
 function progressGuard(): (action: Action, situation: Situation) => void {
   const seen = new Map<string, string>();
@@ -65,7 +67,7 @@ function progressGuard(): (action: Action, situation: Situation) => void {
       state.applied,
       state.replaced,
     ]);
-    if (before === now) throw new LivepatchError('general', `no progress: ${key}`);
+    if (before === now) throw new LivepatchError('general', `no progress: ${key}`, { hint: DEFECT });
     seen.set(key, now);
   };
 }

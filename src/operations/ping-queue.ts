@@ -33,7 +33,7 @@ export function pingQueue(context: Context, machine: Machine, wanted: boolean): 
       await registry?.ping(ping, machine);
       return true;
     } catch (error) {
-      context.debug(`ping '${ping.event}' of patch ${ping.version} was not taken: ${messageOf(error)}`);
+      context.debug(`ping '${ping.event}' of patch ${ping.version} was not accepted: ${messageOf(error)}`);
       return false;
     }
   };
@@ -88,6 +88,6 @@ function changeOwed({ debug, store }: Context, change: (owed: PendingPing[]) => 
     const after = change(before).slice(-LIMITS.operations.owedPings);
     if (before.length > 0 || after.length > 0) store.pings.write(after);
   } catch (error) {
-    debug(`what is to be told about patches could not be noted: ${messageOf(error)}`);
+    debug(`pending pings could not be saved: ${messageOf(error)}`);
   }
 }

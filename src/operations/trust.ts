@@ -27,6 +27,6 @@ export async function trustAnchors(
   );
   if (anchors.length > 0) return anchors;
   throw new LivepatchError('trust-anchors', 'there is no certificate to verify patches with', {
-    hint: "Set the certificate of whoever signs your patches: 'canonical-livepatch config signing-certs=@stdin'.",
+    hint: "Set the certificate that your patches are signed with: 'sudo canonical-livepatch config signing-certs=@stdin < cert.pem'.",
   });
 }

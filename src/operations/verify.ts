@@ -35,7 +35,7 @@ function lastRevoked({ store, warn }: Context): Revoked | undefined {
   try {
     const { advice } = store.state.read();
     if (advice !== undefined) return revokedBy(advice);
-    warn('withdrawn patches and revoked keys are not known here: no server ever told this machine');
+    warn('withdrawn patches and revoked keys are not known here: this machine has never checked in');
   } catch (error) {
     warn(`withdrawn patches and revoked keys are not known here: ${messageOf(error)}`);
   }

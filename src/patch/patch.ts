@@ -101,7 +101,7 @@ function verifyMetadata({ metadata, metadataSignature }: ArchiveFiles, trust: Tr
     throw new LivepatchError(
       'signature',
       'the metadata is not signed: the patch file holds no metadata.json.p7s',
-      { hint: "pack it with 'livepatch-publish pack'" },
+      { hint: "Its publisher has to pack it with 'livepatch-publish pack'." },
     );
   }
   try {

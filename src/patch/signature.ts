@@ -128,7 +128,7 @@ export function verifySignature(
   if (signers.length === 0) {
     found.signature = 'untrusted';
     throw new LivepatchError('signature', `${what} is signed by a key that is not trusted here`, {
-      hint: 'If you trust its signer, add the certificate to signing-certs; if not, report this to whoever runs the server.',
+      hint: 'If you trust its signer, add the certificate to signing-certs; if not, report this to those who publish your patches.',
     });
   }
   if (claim.digest.name !== 'sha512' && !policy.allowSha256) {

@@ -126,7 +126,7 @@ function invalid(why: string): LivepatchError {
 
 function unusable(where: string, why: string, cause?: unknown): LivepatchError {
   return new LivepatchError('trust-anchors', `${where}: ${why}`, {
-    hint: 'replace or remove the certificate',
+    hint: 'Replace or remove the certificate.',
     cause,
   });
 }

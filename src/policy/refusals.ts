@@ -20,13 +20,13 @@ export function alreadyEnabled(): LivepatchError {
 }
 
 export function modeForbids(mode: Mode): string {
-  return `canonical_livepatch_mode, set in ${mode.sources.join(' and ')}, lets nothing be applied`;
+  return `canonical_livepatch_mode, set in ${mode.sources.join(' and ')}, forbids to apply anything`;
 }
 
 export function heldBack(mode: Mode): LivepatchError {
   const what = mode.contact ? 'from applying anything' : 'from contacting the server';
   return new LivepatchError('config', `canonical_livepatch_mode keeps this machine ${what}`, {
-    hint: `It is set in ${mode.sources.join(' and ')}.`,
+    hint: `It is set in ${mode.sources.join(' and ')}; remove it there when it is no longer wanted.`,
   });
 }
 
@@ -34,10 +34,13 @@ export function heldBack(mode: Mode): LivepatchError {
 export function unsupported({ architecture, kernel }: Machine, who: 'kernel' | 'server'): LivepatchError {
   const reason =
     who === 'kernel'
-      ? `${kernel} was built without live patching (CONFIG_LIVEPATCH)`
+      ? `${kernel} was built without live patching (CONFIG_LIVEPATCH), or hides it`
       : `${kernel} on ${architecture} is not covered`;
   return new LivepatchError('unsupported-kernel', `unsupported kernel: ${reason}`, {
-    hint: 'Boot a kernel that your Livepatch server covers.',
+    hint:
+      who === 'kernel'
+        ? "'sudo canonical-livepatch doctor' tells which; if it was, boot another kernel."
+        : 'Boot a kernel that your Livepatch server covers, or ask its administrators to cover this one.',
   });
 }
 

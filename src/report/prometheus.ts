@@ -9,7 +9,7 @@ import { plain } from './plain.ts';
 export function renderPrometheus(document: StatusDocument): string {
   const { architecture, clientVersion, kernel, tier, version } = document;
   return [
-    metric('info', 'What is at work here; always 1.', [
+    metric('info', 'Versions of client, kernel and patch; always 1.', [
       [{ client_version: clientVersion, kernel, architecture, patch_version: version, tier: tier ?? '' }, 1],
     ]),
     metric('patch_state', 'How far patching got on the running kernel: 1 for the state it is in.', [

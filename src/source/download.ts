@@ -106,7 +106,9 @@ async function locate(
     response.body.destroy();
     const { location } = response.headers;
     if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
-      throw refusal(request, response, Buffer.alloc(0));
+      throw refusal(request, response, Buffer.alloc(0), {
+        hint: 'The patch is listed, but its file cannot be had: tell those who publish your patches.',
+      });
     }
     request = { ...request, url: next(request, location) };
   }
@@ -162,7 +164,7 @@ function addressIn({ url }: RemoteFile, server: URL): URL {
 
 function differs(url: URL, how: string): LivepatchError {
   return new LivepatchError('digest', `the patch file from "${addressOf(url)}" ${how}`, {
-    hint: 'It was damaged on its way or on the server, and was thrown away.',
+    hint: 'It was damaged on its way or on the server, and was discarded; the next refresh fetches it again. If it stays so, tell those who publish it.',
   });
 }
 

@@ -231,15 +231,32 @@ export function syncDirectory(path: string): void {
   }
 }
 
+/** What helps, by what the system has against it. */
+const HINTS_BY_ERRNO = new Map([
+  [
+    'EROFS',
+    "Find out with 'findmnt' and 'sudo dmesg' why it is mounted read-only, and mount it for writing.",
+  ],
+  ['ENOSPC', "Free some space, or inodes: see 'df' and 'df --inodes'."],
+  ['EDQUOT', 'The quota is used up: free some space, or raise it.'],
+  ['EIO', "The disk has an error: see 'sudo dmesg'."],
+  ['EPERM', "See 'lsattr -d' for attributes of the directory, such as immutable."],
+]);
+
 export function storageError(what: string, path: string, cause: unknown): LivepatchError {
   if (cause instanceof LivepatchError) return cause;
   if (hasErrno(cause, 'EACCES')) {
-    return new LivepatchError('no-permission', `only root may ${what} ${path}`, {
-      hint: "Run it with 'sudo'.",
+    const isRoot = process.geteuid?.() === 0;
+    const found = isRoot ? `not even root may ${what} ${path}` : `only root may ${what} ${path}`;
+    return new LivepatchError('no-permission', found, {
+      hint: isRoot ? 'A security module, a snap or a network file system forbids it.' : "Run it with 'sudo'.",
       cause,
     });
   }
-  return new LivepatchError('storage', `cannot ${what} ${path}: ${messageOf(cause)}`, { cause });
+  const code = [...HINTS_BY_ERRNO.keys()].find((name) => hasErrno(cause, name));
+  const hint = code && HINTS_BY_ERRNO.get(code);
+  const options = hint === undefined ? { cause } : { hint, cause };
+  return new LivepatchError('storage', `cannot ${what} ${path}: ${messageOf(cause)}`, options);
 }
 
 /** Whether an error says that a file is not there. */

@@ -91,6 +91,7 @@ async function tell(ask: typeof snapctl, shown: Record<string, string>, names: s
   throw new LivepatchError(
     'storage',
     `the configuration is changed, but snap get does not show it: ${stderr}`,
+    { hint: "'canonical-livepatch config' shows what counts; see 'snap changes' for what snapd is doing." },
   );
 }
 
@@ -127,6 +128,9 @@ function textOf(value: unknown): string | undefined {
 /** Every value that snapd holds for these keys; for others it cannot be asked. */
 async function readAll(ask = snapctl): Promise<Record<string, unknown>> {
   const { ok, stdout, stderr } = await ask('get', '-d', ...Object.keys(CONFIG_KEYS));
-  if (!ok) throw new LivepatchError('storage', `snapd does not tell what was set: ${stderr}`);
+  if (!ok)
+    throw new LivepatchError('storage', `cannot read the settings of the snap: ${stderr}`, {
+      hint: "Is snapd running? 'canonical-livepatch config' reads and sets the same without it.",
+    });
   return JSON.parse(stdout);
 }

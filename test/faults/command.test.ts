@@ -11,7 +11,7 @@ import { openStore } from '../../src/store/store.ts';
 import { OURS } from '../operations/scene.ts';
 import { makeAuthority } from '../server/pki.ts';
 import { startScene } from '../server/scene.ts';
-import { advice, answer, CANDIDATE, REFUSED, UNUSABLE } from '../source/faults/answers.ts';
+import { advice, answer, CANDIDATE, hintFor, REFUSED, UNUSABLE } from '../source/faults/answers.ts';
 import { say, startRawServer } from '../source/faults/raw-server.ts';
 import { freePort } from '../source/real-proxies.ts';
 import type { Handler } from '../source/scene.ts';
@@ -93,7 +93,8 @@ beforeEach(async () => {
 
 const REQUEST = `POST request to "<server>/v1/client/${machine.id}/updates"`;
 const FILE = 'GET request to "<server>/v1/patches/some"';
-const NO_SERVER = 'Is remote-server the address of a Livepatch server that speaks protocol version 2?';
+const NO_SERVER =
+  'Is remote-server the address of a Livepatch server that speaks protocol version 2? A proxy, or the login page of a network, may have answered in its place.';
 
 type Fault = [
   name: string,
@@ -109,7 +110,7 @@ const FAULTS: Fault[] = [
       name,
       () => site.misbehave(UPDATES, handler),
       `livepatch check failed: ${REQUEST} failed: ${reason}`,
-      'See the log of the server.',
+      hintFor(reason),
       76,
     ],
   ),
@@ -133,14 +134,14 @@ const FAULTS: Fault[] = [
     'a redirect to another host',
     () => site.misbehave(UPDATES, answer(302, '', { location: 'https://example.com/' })),
     `livepatch check failed: ${REQUEST} failed: the server answered 302`,
-    'See the log of the server.',
+    hintFor('302'),
     76,
   ],
   [
     'a broken connection',
     () => site.misbehave(UPDATES, (_, response) => void response.destroy()),
     `livepatch check failed: ${REQUEST} failed`,
-    'The connection broke off.',
+    'The connection broke off; if it does so again, check proxies and firewalls.',
     69,
   ],
   [
@@ -154,7 +155,7 @@ const FAULTS: Fault[] = [
     'a patch file that is not there',
     () => site.offer(),
     `${FILE} failed: the server answered 404`,
-    'See the log of the server.',
+    'The patch is listed, but its file cannot be had: tell those who publish your patches.',
     76,
   ],
   [
@@ -187,13 +188,17 @@ describe('the built command ends as it should when the server answers with', () 
 });
 
 it.each([
-  ['a refusal', answer(400, '{"error":"no"}'), ['livepatch check failed: no', 'See the log of the server.']],
+  [
+    'a refusal',
+    answer(400, '{"error":"no"}'),
+    ['livepatch check failed: no', 'The server does not take this request'],
+  ],
   [
     'a broken connection',
     (_, response) => void response.destroy(),
     [
       `livepatch check failed: ${REQUEST} failed`,
-      'The connection broke off.',
+      'The connection broke off; if it does so again, check proxies and firewalls.',
       expect.stringMatching(/^caused by: [a-zA-Z ]+$/),
     ],
   ],

@@ -36,11 +36,11 @@ describe('a module that the kernel refuses', () => {
         'proc/self/status': 'CapEff:\t000001ffffffffff\n',
         'sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
       },
-      /enrol/,
+      /mokutil --import/,
     ],
     ['Operation not permitted', 'for no known reason', {}, /security module/],
-    ['Key was rejected by service', 'for its key', { 'proc/crypto': 'name : sha512\n' }, /enrol/],
-    ['Required key not available', 'for its key, as older kernels say it', {}, /enrol/],
+    ['Key was rejected by service', 'for its key', { 'proc/crypto': 'name : sha512\n' }, /mokutil --import/],
+    ['Required key not available', 'for its key, as older kernels say it', {}, /mokutil --import/],
     [
       'Key was rejected by service',
       'for want of a digest',
@@ -50,7 +50,7 @@ describe('a module that the kernel refuses', () => {
     ['Package not installed', 'for want of a digest', { 'proc/crypto': '' }, /sudo modprobe sha512_generic/],
     ['Bad message', 'for a damaged signature', {}, /damaged/],
     ['Invalid module format', 'as built for another kernel', {}, /another kernel/],
-    ['File exists', 'as loaded already', {}, /unloaded first/],
+    ['File exists', 'as loaded already', {}, /sudo rmmod/],
     ['Unknown symbol in module', 'for what it needs', {}, /not loaded/],
     ['No such device', 'by its own callback', {}, /callback/],
     [
@@ -149,11 +149,16 @@ describe('a module that the kernel refuses', () => {
 });
 
 it('tells why a module stays', () => {
-  expect(removalRefused('rmmod: ERROR: could not remove module x: Operation not permitted')).toMatchObject({
+  const stays = (text: string) => removalRefused(tree.root, `rmmod: ERROR: ${text}`);
+  tree.write('proc/sys/kernel/modules_disabled', '1');
+  expect(stays('could not remove module x: Operation not permitted')).toMatchObject({
     message: 'the kernel refuses to unload the module: Operation not permitted',
     hint: expect.stringContaining('modules_disabled'),
   });
-  expect(removalRefused('rmmod: ERROR: Module x is in use').message).toBe(
+  tree.write('proc/sys/kernel/modules_disabled', '0');
+  tree.write('proc/self/status', 'CapEff:\t00000000a80425fb\n');
+  expect(stays('could not remove module x: Operation not permitted').hint).toContain('run it on the host');
+  expect(stays('Module x is in use').message).toBe(
     'the kernel refuses to unload the module: Module x is in use',
   );
 });

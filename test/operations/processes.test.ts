@@ -62,7 +62,8 @@ describe('twenty processes at a time', () => {
     const scene = await enabled();
     const results = await Promise.all(Array.from({ length: 20 }, () => child(scene)));
     for (const { exitCode, stderr } of results) {
-      if (exitCode !== 0) expect(stderr).toMatch(/^another run is at work: refresh, process \d+$/);
+      if (exitCode !== 0)
+        expect(stderr).toMatch(/^another canonical-livepatch is running \(refresh, pid \d+\)$/);
       expect([0, 75]).toContain(exitCode);
     }
     expect(results.some(({ exitCode }) => exitCode === 0)).toBe(true);

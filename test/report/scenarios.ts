@@ -238,7 +238,7 @@ const SCENARIOS: Record<string, Scenario> = {
   },
   'kill-switch': {
     ...held(
-      hold(P122, 'mode', 'canonical_livepatch_mode, set in the kernel command line, lets nothing be applied'),
+      hold(P122, 'mode', 'canonical_livepatch_mode, set in the kernel command line, forbids to apply anything'),
     ),
     mode: { contact: false, apply: false, sources: ['the kernel command line'] },
   },

@@ -124,7 +124,7 @@ describe('a proxy', () => {
       'whose certificate is for another host',
       async ({ pki }) =>
         `https://${CREDENTIALS.http}@127.0.0.1:${await startTlsFront(await startHttpProxy(), pki, ['livepatch.test'])}`,
-      "The server's TLS certificate is for another host name.",
+      "The server's TLS certificate is for another host name; check remote-server, and whether the network wants a login first.",
     ],
   ])('%s: an error without its password', async (_what, start, hint) => {
     const scene = await startSourceScene();

@@ -12,7 +12,7 @@ describe('the run lock', () => {
     expect(() => takeRunLock(path, 'disable', 0)).toThrow(
       expect.objectContaining({
         code: 'busy',
-        message: `another run is at work: refresh, process ${process.pid}`,
+        message: `another canonical-livepatch is running (refresh, pid ${process.pid})`,
       }),
     );
   });

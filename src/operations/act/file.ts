@@ -56,7 +56,7 @@ export async function prove(
   } catch (error) {
     if (!isRefusal(error)) throw error;
     if (expected !== undefined) context.store.payloads.remove(sha256);
-    else context.progress(`passing over a patch file: ${error.message}`);
+    else context.progress(`skipping a patch file: ${error.message}`);
     return { kind: 'refused', sha256, expected, error };
   }
 }

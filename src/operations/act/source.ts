@@ -141,7 +141,7 @@ export async function unregister(session: Session, { mode }: Situation): Promise
   try {
     const { registry } = await sourceOf(session);
     if (registry === undefined) return { kind: 'unregistered' };
-    context.progress('telling the server');
+    context.progress('unregistering from the server');
     await registry.unregister(machine.id, token);
     return { kind: 'unregistered' };
   } catch (error) {

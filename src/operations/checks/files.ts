@@ -46,7 +46,8 @@ export function disk({ context, host }: DiagnosticContext): Verdict {
   const mebibytes = (bytes: number) => `${Math.floor(bytes / 1024 / 1024)} MiB`;
   if (host.isRoot) {
     const failure = attempt(() => context.store.probe());
-    if (failure instanceof LivepatchError) return failed(failure, whatHelps(failure));
+    if (failure instanceof LivepatchError)
+      return failed(failure, "See 'sudo dmesg' for what is wrong with the disk.");
   }
   if (freeBytes === undefined) return unknown('our directory is not there yet');
   if (freeBytes < neededBytes) {
@@ -57,18 +58,6 @@ export function disk({ context, host }: DiagnosticContext): Verdict {
   }
   const free = `${mebibytes(freeBytes)} are free for patch files`;
   return host.isRoot ? ok(`our files can be written, and ${free}`) : unknown(`${free}; only root may write`);
-}
-
-function whatHelps({ cause }: LivepatchError): string {
-  switch (cause instanceof Error && 'code' in cause && cause.code) {
-    case 'EROFS':
-      return "Find out with 'findmnt' and 'sudo dmesg' why it is mounted read-only, and mount it for writing.";
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return "Free some space, or inodes: see 'df' and 'df --inodes'.";
-    default:
-      return "See 'sudo dmesg' for what is wrong with the disk, and 'lsattr -d' for attributes of the directory.";
-  }
 }
 
 export function stateFile({ context, state }: DiagnosticContext): Verdict {

@@ -20,7 +20,7 @@ export class Init extends CatalogueCommand {
   static override summary =
     'Begin a catalogue: a directory that any web server, bucket or memory stick can hold';
   static override description =
-    'Makes the keys and signs an empty catalogue. The keys of root and targets belong offline: whoever has them decides what machines apply. Those of snapshot and timestamp are for the scheduled job that runs renew; they can only hold news back or bring old ones, and not for long.';
+    'Makes the keys and signs an empty catalogue. The keys of root and targets belong offline: who has them decides what machines apply. Those of snapshot and timestamp are for the scheduled job that runs renew; they can only hold news back or bring old ones, and not for long.';
   static override examples = [
     '<%= config.bin %> init --catalogue catalogue --new-keys keys',
     {

@@ -180,7 +180,7 @@ async function readDeclared(
   }
   if (fetched.bytes.length === size && sha256(fetched.bytes) === digest) return fetched.bytes;
   throw new LivepatchError('digest', `the catalogue's ${path} does not have the size and SHA-256 declared`, {
-    hint: 'It was damaged on its way or on the host, and was thrown away.',
+    hint: 'It was damaged on its way or on the host, and was discarded; the next refresh fetches it again. If it stays so, tell those who publish it.',
   });
 }
 

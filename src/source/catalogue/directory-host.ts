@@ -70,7 +70,7 @@ function damaged(path: string): LivepatchError {
 function unreadable(directory: string, path: string, cause: unknown): LivepatchError {
   if (cause instanceof LivepatchError) return cause;
   return new LivepatchError('network', `cannot read ${path} in ${directory}: ${messageOf(cause)}`, {
-    hint: 'Is the medium still there?',
+    hint: 'Is the medium still there, and mounted?',
     cause,
   });
 }

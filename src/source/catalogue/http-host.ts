@@ -57,7 +57,9 @@ function refusedBy(
 ): LivepatchError {
   const target = URL.parse(response.headers.location ?? '', request.url);
   if (response.status < 300 || response.status >= 400 || target === null)
-    return refusal(request, response, Buffer.alloc(0));
+    return refusal(request, response, Buffer.alloc(0), {
+      hint: 'Check remote-server: its host may want a token, or a proxy or the login page of a network answers in its place.',
+    });
   return unusable(`"${addressOf(request.url)}" redirects to "${addressOf(target)}"`, {
     hint: 'Set remote-server to the address that it redirects to.',
   });

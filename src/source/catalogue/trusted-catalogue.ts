@@ -283,7 +283,7 @@ function ignoringErrors(check: () => void): boolean {
 function noCatalogue({ address }: Host, denied: boolean): LivepatchError {
   return new LivepatchError('bad-answer', `there is no catalogue at ${address}: it has no timestamp.json`, {
     hint: denied
-      ? 'Its host answered 403: it may want a token, or another one.'
+      ? "Its host answered 403: it may want a token, or another one. Run 'sudo canonical-livepatch disable', then enable with it."
       : 'Is remote-server the address of the directory that holds metadata, targets and patches?',
   });
 }

@@ -188,7 +188,7 @@ export function badAnswer(
   request: Request,
   reason: string,
   {
-    hint = `Is remote-server the address of a Livepatch server that speaks protocol version ${SCHEMA}?`,
+    hint = `Is remote-server the address of a Livepatch server that speaks protocol version ${SCHEMA}? A proxy, or the login page of a network, may have answered in its place.`,
   } = {},
 ): LivepatchError {
   return new LivepatchError(
@@ -199,7 +199,12 @@ export function badAnswer(
 }
 
 /** A server's refusal in its own words, when it has any of the agreed form; never its HTML. */
-export function refusal(request: Request, { status, headers }: Head, body: Buffer): LivepatchError {
+export function refusal(
+  request: Request,
+  { status, headers }: Head,
+  body: Buffer,
+  { hint = NOT_A_SERVER } = {},
+): LivepatchError {
   // Only a proxy on the way says so (RFC 9110 section 15.5.8).
   if (status === 407) {
     return unreachable(request, loginRefused(status, headers['proxy-authenticate']));
@@ -210,7 +215,7 @@ export function refusal(request: Request, { status, headers }: Head, body: Buffe
     'server-refused',
     said === undefined ? `${named(request)} failed: ${reason}` : reason,
     {
-      hint: HINTS.get(reason) ?? 'See the log of the server.',
+      hint: HINTS.get(reason) ?? hintFor(status, said === undefined ? hint : UNWILLING),
       refusal: {
         status,
         // A proxy's page has no such words, whatever its status.
@@ -229,6 +234,20 @@ const HINTS = new Map([
   ['Unknown Auth-Token', 'Check the token; it may have been used up or withdrawn.'],
   ['Invalid Machine Token', "Run 'sudo canonical-livepatch disable', then enable again."],
 ]);
+
+const NOT_A_SERVER =
+  'No Livepatch server answers so: check remote-server, and whether a proxy or the login page of a network answers in its place.';
+const UNWILLING =
+  "The server does not take this request: its log says more. 'sudo canonical-livepatch doctor' looks at this machine.";
+
+/** @param otherwise where the status does not speak for itself. */
+function hintFor(status: number, otherwise: string): string {
+  if (status === 429 || status === 503) return 'The server is busy; the next refresh tries again.';
+  if (status >= 500) {
+    return 'The server, or a proxy in front of it, failed: its log says why. The next refresh tries again.';
+  }
+  return otherwise;
+}
 
 function serversWords(request: Request, body: Buffer): string | undefined {
   try {
@@ -254,8 +273,9 @@ const ADVICE: [code: RegExp, hint: string][] = [
   [/^ECONNREFUSED$/, 'Nothing answers at that address; check remote-server, proxies and firewalls.'],
   [
     /^(ECONNRESET|EPIPE|ERR_STREAM_PREMATURE_CLOSE|ERR_HTTP_CONTENT_LENGTH_MISMATCH)$/,
-    'The connection broke off.',
+    'The connection broke off; if it does so again, check proxies and firewalls.',
   ],
+  [/^(ENETUNREACH|EHOSTUNREACH|ENETDOWN)$/, 'There is no route to that address; check the network.'],
   [/^ETIMEDOUT$/, 'There was no answer in time; check remote-server, proxies and firewalls.'],
   [/^EPROXYAUTH$/, 'The proxy wants another user or password; set them in http-proxy or https-proxy.'],
   [
@@ -263,7 +283,10 @@ const ADVICE: [code: RegExp, hint: string][] = [
     "The server's TLS certificate is not valid now; check this machine's clock, too.",
   ],
   [/^INVALID_PURPOSE$/, "The server's TLS certificate is not one for a server."],
-  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "The server's TLS certificate is for another host name."],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    "The server's TLS certificate is for another host name; check remote-server, and whether the network wants a login first.",
+  ],
   [
     /CERT|SIGNATURE|ISSUER/,
     "The server's TLS certificate is signed by no CA that is trusted here; add the CA to ca-certs.",

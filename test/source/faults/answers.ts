@@ -31,6 +31,15 @@ export const advice =
   };
 const candidate = (changes: object): Handler => advice({ candidates: [{ ...CANDIDATE, ...changes }] });
 
+/** What a person is told to do about an answer that is not a Livepatch server's. */
+export function hintFor(reason: string): string {
+  const status = Number(reason.slice(-3));
+  if (status === 429 || status === 503) return 'The server is busy; the next refresh tries again.';
+  return status >= 500
+    ? 'The server, or a proxy in front of it, failed: its log says why. The next refresh tries again.'
+    : 'No Livepatch server answers so: check remote-server, and whether a proxy or the login page of a network answers in its place.';
+}
+
 /** What each of these answers to a check-in comes to: the end of the message, after the request's name. */
 export const REFUSED: [name: string, Handler, reason: string][] = [
   ['500', answer(500), 'the server answered 500'],

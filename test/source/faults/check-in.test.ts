@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { json, REFUSED, UNUSABLE } from './answers.ts';
+import { hintFor, json, REFUSED, UNUSABLE } from './answers.ts';
 import { type FaultySite, startFaultySite } from './faulty.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -22,7 +22,7 @@ describe('a check-in that is answered by', () => {
     expect(error).toMatchObject({
       code: 'server-refused',
       exitStatus: 76,
-      hint: 'See the log of the server.',
+      hint: hintFor(reason),
     });
     await site.goodRun();
   });

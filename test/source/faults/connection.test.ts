@@ -30,7 +30,7 @@ async function presenting(certificate: ServerCertificate, options: TlsOptions = 
 const issued = (options: { hosts?: string[]; notBefore?: Date; notAfter?: Date }) =>
   issueServerCertificate(site.pki.authority, { hosts: ['127.0.0.1'], ...options });
 
-const BROKE = 'The connection broke off.';
+const BROKE = 'The connection broke off; if it does so again, check proxies and firewalls.';
 const LATE = 'There was no answer in time; check remote-server, proxies and firewalls.';
 const NO_TLS = 'The peer speaks no TLS 1.2 or newer at that address.';
 const STRANGER =
@@ -72,12 +72,12 @@ const FAILED: [name: string, start: () => Promise<number>, hint: string][] = [
   [
     'a certificate for another host',
     async () => presenting(await issued({ hosts: ['livepatch.example.com'] })),
-    "The server's TLS certificate is for another host name.",
+    "The server's TLS certificate is for another host name; check remote-server, and whether the network wants a login first.",
   ],
   [
     'a certificate for another address',
     async () => presenting(await issued({ hosts: ['127.0.0.2'] })),
-    "The server's TLS certificate is for another host name.",
+    "The server's TLS certificate is for another host name; check remote-server, and whether the network wants a login first.",
   ],
   [
     'a certificate of another CA',

@@ -17,7 +17,7 @@ const silence = (): void => {};
 const TUNNEL = 'HTTP/1.1 200 Connection established\r\n\r\n';
 const FORGED = `HTTP/1.1 204 No Content\r\nlivepatch-nonce: ${'a'.repeat(32)}\r\nlivepatch-issued-at: ${new Date().toISOString()}\r\n\r\n`;
 
-const BROKE = 'The connection broke off.';
+const BROKE = 'The connection broke off; if it does so again, check proxies and firewalls.';
 const LATE = 'There was no answer in time; check remote-server, proxies and firewalls.';
 const STRANGER =
   "The server's TLS certificate is signed by no CA that is trusted here; add the CA to ca-certs.";
