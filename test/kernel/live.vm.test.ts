@@ -1,10 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
-import { compileModule, moduleName } from '../patches/build.ts';
-import { CONTRACT } from './contract.ts';
+import { compileModule, moduleName, PROC_LOADAVG, signModule } from '../patches/build.ts';
+import { CONTRACT, STACK_CONTRACT } from './contract.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
 import { bootVm, type Vm } from './vm.ts';
 
@@ -41,9 +42,22 @@ const name = (version: string) => moduleName(site.kernel.release, version);
 /** A signed module, as the contract takes it. */
 async function moduleFile(version: string) {
   const { metadata, module } = await site.build(version);
+  return given(metadata.module, module);
+}
+
+/** One that is stacked on others and has no build id, as some linkers leave it. */
+async function stackedModuleFile(version: string) {
+  const order = { source: PROC_LOADAVG, name: name(version), kernel: site.kernel, defines: { VERSION: '1' } };
+  const file = join(site.directory, 'stacked.ko');
+  await writeFile(file, await compileModule(order));
+  await execa`objcopy --remove-section .note.gnu.build-id ${file}`;
+  return given(order.name, await signModule(await readFile(file), site.kernel, site.signer));
+}
+
+async function given(name: string, module: Uint8Array) {
   const { buildId } = readModule(splitSignedModule(module).content);
-  await writeFile(join(site.directory, `${metadata.module}.ko`), module);
-  return { name: metadata.module, file: `/host${join(site.directory, `${metadata.module}.ko`)}`, buildId };
+  await writeFile(join(site.directory, `${name}.ko`), module);
+  return { name, file: `/host${join(site.directory, `${name}.ko`)}`, buildId };
 }
 
 async function output(script: string): Promise<string> {
@@ -70,13 +84,17 @@ const becomesZero = (file: string) => output(`while grep -qs 1 ${file}; do sleep
 
 describe('a running machine', () => {
   it('keeps the contract that the fake kernel keeps', async () => {
+    const stacked = await stackedModuleFile('99.1');
+    expect(stacked.buildId).toBeUndefined();
     const given = {
       older: await moduleFile('121.1'),
       newer: await moduleFile('122.1'),
+      stacked,
       garbage: `/host${site.directory}/ca.pem`,
     };
     const results = JSON.parse(await output(`node test/kernel/guest/contract.ts '${JSON.stringify(given)}'`));
-    expect(results).toEqual(Object.fromEntries(Object.keys(CONTRACT).map((what) => [what, null])));
+    const checks = Object.keys({ ...CONTRACT, ...STACK_CONTRACT });
+    expect(results).toEqual(Object.fromEntries(checks.map((what) => [what, null])));
 
     await site.introduce(vm);
     await succeed(vm, `enable ${site.database.addAuthToken()}`);
