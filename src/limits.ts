@@ -29,7 +29,7 @@ export const LIMITS = {
     bootTime: 5 * 60 * SECOND,
     /** but not for longer than this after the first try. */
     bootPatience: 90 * SECOND,
-    /** A server's clock that is further from ours than this is worth a word. */
+    /** A server's clock that is further from ours than this is warned of. */
     clockSkew: 10 * 60 * SECOND,
     /** All vulnerabilities that were ever named in a kernel series: some thousands since 2024. */
     cves: 10_000,
@@ -134,7 +134,7 @@ export const LIMITS = {
      * the next, and a fleet would crowd towards the end of the hour (1.4 times the mean, says the simulation).
      */
     timerSlack: 60 * 60 * SECOND,
-    /** Who has heard nothing for so long checks at boot; all others leave it to their timer, lest a fleet come at once. */
+    /** After this long without a check-in, check at boot; otherwise wait for the timer, to avoid a thundering herd. */
     bootAge: 24 * 60 * 60 * SECOND,
     /** What is told of one patch is at most eight pings; some reboots without a network fit in. */
     owedPings: 64,

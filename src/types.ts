@@ -81,7 +81,7 @@ export interface Fix {
  * Which patch it is: kernel, version and the SHA-512 of the module's signed part, as its signed metadata says. Nothing
  * that somebody else may write identifies a patch.
  */
-export interface PatchId {
+interface PatchId {
   /** As `Machine.kernel`. */
   kernel: string;
   /** Canonical: `121.4`, never `121.4.0` or `0121.4`. */

@@ -130,7 +130,7 @@ export async function signModule(
 }
 
 /** A detached signature by the kernel's own sign-file, of anything. */
-export async function signDetached(
+async function signDetached(
   bytes: Uint8Array,
   kernel: KernelTree,
   { keyFile, certFile }: Pick<Signer, 'keyFile' | 'certFile'>,

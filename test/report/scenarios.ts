@@ -18,7 +18,7 @@ import { MACHINE } from '../fakes/kernel.ts';
 
 /** Every state that a machine can be in, as it would be remembered and seen, by the name of its golden file. */
 
-export const NOW = new Date('2026-11-22T12:00:00Z');
+const NOW = new Date('2026-11-22T12:00:00Z');
 const OTHER_KERNEL = '6.1.0-55-amd64';
 const NEWER_KERNEL = '6.1.0-57-amd64';
 
@@ -50,7 +50,7 @@ export function patch(version: string, more: Partial<AppliedPatch> = {}): Applie
 
 export const P121 = patch('121.1');
 export const P122 = patch('122.1', { fixes: [fix('CVE-2026-0003'), fix('CVE-2026-0004')] });
-export const P123 = patch('123.1', { fixes: [fix('CVE-2026-0004'), fix('CVE-2026-0005')] });
+const P123 = patch('123.1', { fixes: [fix('CVE-2026-0004'), fix('CVE-2026-0005')] });
 const CLEAN = patch('121.1', { fixes: [fix('CVE-2016-0001')] });
 const STACK = [
   patch('1.1', { cumulative: false, fixes: [fix('CVE-2016-0001')] }),
@@ -238,7 +238,11 @@ const SCENARIOS: Record<string, Scenario> = {
   },
   'kill-switch': {
     ...held(
-      hold(P122, 'mode', 'canonical_livepatch_mode, set in the kernel command line, forbids to apply anything'),
+      hold(
+        P122,
+        'mode',
+        'canonical_livepatch_mode, set in the kernel command line, forbids to apply anything',
+      ),
     ),
     mode: { contact: false, apply: false, sources: ['the kernel command line'] },
   },
@@ -278,7 +282,7 @@ const SCENARIOS: Record<string, Scenario> = {
 };
 
 export const NAMES = Object.keys(SCENARIOS);
-export const NORMAL: Mode = { contact: true, apply: true, sources: [] };
+const NORMAL: Mode = { contact: true, apply: true, sources: [] };
 
 export function scenario(name: string, machineToken?: Secret): StatusDocument {
   return documentOf(SCENARIOS[name] as Scenario, machineToken);

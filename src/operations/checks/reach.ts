@@ -22,7 +22,7 @@ interface Answered {
 }
 
 /** Why nobody was asked. */
-export interface NotAsked {
+interface NotAsked {
   notAsked: string;
 }
 

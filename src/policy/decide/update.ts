@@ -59,7 +59,7 @@ function upgrade(s: Situation): Action | undefined {
 }
 
 /** What is to be in this kernel and is not: after a reboot, or because somebody took it out. Oldest first. */
-export function restore(s: Situation): Action | undefined {
+function restore(s: Situation): Action | undefined {
   for (const patch of remembered(s)) {
     if (isInKernel(patch, s) || s.run.failed.includes(patch.digest)) continue;
     if (!s.payloads.includes(patch.sha256)) continue;
