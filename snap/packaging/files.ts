@@ -24,7 +24,8 @@ export const DEBIAN_HOME = 'usr/lib/canonical-livepatch';
 
 /** Below the program's directory, alike in both. */
 const PROGRAM: FileRule[] = [
-  { from: 'bin/*.js', to: 'bin/', mode: 0o755 },
+  // Not livepatch-publish: whoever publishes has a checkout, and machines need none of it.
+  { from: 'bin/{canonical-livepatch,load}.js', to: 'bin/', mode: 0o755 },
   { from: 'bin/package.json', to: 'bin/' },
   { from: 'snap/packaging/program/environment', to: 'bin/' },
   { from: 'snap/packaging/program/{decommission,service}', to: 'bin/', mode: 0o755 },
@@ -33,6 +34,7 @@ const PROGRAM: FileRule[] = [
   { from: 'dist/oclif.manifest.json', to: 'dist/' },
   { from: 'package.json', to: '' },
   { base: LOCAL, from: '**/keys/*.pem', to: 'keys/', optional: true },
+  { base: LOCAL, from: '**/keys/root.json', to: 'keys/', optional: true },
   { base: LOCAL, from: '**/ca/*.pem', to: 'ca/', optional: true },
 ];
 

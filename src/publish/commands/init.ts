@@ -103,7 +103,7 @@ export class Init extends CatalogueCommand {
     this.report(flags, { catalogue: flags.catalogue, keys: directory, root, ...published }, [
       `catalogue: ${flags.catalogue}`,
       `keys: ${directory}/{root,targets} for offline, ${directory}/{snapshot,timestamp} for the job that runs renew`,
-      `to pin on machines: ${root} (canonical-livepatch config catalogue-root=@${root})`,
+      `to pin on machines: ${root} (canonical-livepatch config catalogue-root=@stdin < ${root})`,
       `to upload, in this order: ${UPLOAD_ORDER.join(', ')}`,
     ]);
   }
