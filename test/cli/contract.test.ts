@@ -4,29 +4,44 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/commands/index.ts';
+import { linuxKernel } from '../../src/kernel/kernel.ts';
+import { EMPTY_STATE } from '../../src/store/state.ts';
 import type { State } from '../../src/types.ts';
-import { machine, TOKEN } from './machine.ts';
+import { canMount, machine, TOKEN } from './machine.ts';
 
 const VERBS = Object.keys(COMMANDS);
 const NOT_ENABLED =
   "Machine is not enabled. Please run 'sudo canonical-livepatch enable' with the\ntoken obtained from https://ubuntu.com/livepatch.\n";
-const SEE_HELP = 'See more help with --help\n';
+const seeHelp = (verb: string) => `See 'canonical-livepatch ${verb} --help'.\n`;
 /** Where nothing listens. */
 const NOWHERE = 'https://127.0.0.1:1';
 
-const AT = '2026-11-22T11:06:00Z';
+const { kernel } = linuxKernel().machine();
+/** A while ago: not so long that what is known is outdated. */
+const AT = new Date(Date.now() - 600_000).toISOString();
 const CHECKED: State = {
+  ...EMPTY_STATE,
   lastCheck: { at: AT },
-  lastGoodCheck: { at: AT, serial: 7, issuedAt: AT },
-  advice: { support: 'supported', tier: 'stable' },
+  lastGoodCheck: { at: AT, issuedAt: AT },
+  advice: { kernel, support: 'supported', tier: 'stable', candidates: [], withdrawn: [], revokedKeys: [] },
 };
 const UPGRADE: State = {
   ...CHECKED,
-  advice: { support: 'kernel-upgrade-required', tier: 'stable', upgradeRequiredDate: '2026-10-01' },
+  advice: {
+    kernel,
+    support: 'kernel-upgrade-required',
+    tier: 'stable',
+    upgradeRequiredDate: '2026-10-01',
+    candidates: [],
+    withdrawn: [],
+    revokedKeys: [],
+  },
 };
+/** A kernel that a reboot would lead to. */
+const NEWER = kernel.replace(/^\d+/, '99');
 
-/** All verbs but the one that takes any number of arguments. */
-const COUNTING = VERBS.filter((verb) => verb !== 'verify');
+/** All verbs but those that take any number of arguments. */
+const COUNTING = VERBS.filter((verb) => !['apply', 'verify'].includes(verb));
 
 /** Of every verb, the status that a wrong command line ends with; the one whose status is an answer has its own. */
 const usage = (verb: string) => (verb === 'kernel-upgrade-required' ? 3 : 64);
@@ -36,19 +51,25 @@ describe.each(VERBS)('%s', (verb) => {
     expect(await (await machine()).run([verb, '--bad'])).toEqual({
       status: usage(verb),
       stdout: '',
-      stderr: `Nonexistent flag: --bad\n${SEE_HELP}`,
+      stderr: expect.stringMatching(
+        new RegExp(
+          `^Nonexistent flag, word 1 after ${verb}: ${verb} has (--[a-z0-9-]+, )*--debug and --help\n`,
+        ),
+      ),
     });
   });
 
   it.runIf(COUNTING.includes(verb))('refuses arguments too many', async () => {
     const said: Record<string, string> = {
       config: 'only one key can be shown at a time\n',
-      enable: `Unexpected argument: y\n${SEE_HELP}`,
+      enable: `Unexpected argument: enable takes only TOKEN\n${seeHelp(verb)}`,
     };
     expect(await (await machine()).run([verb, 'x', 'y'])).toEqual({
       status: usage(verb),
       stdout: '',
-      stderr: said[verb] ?? `Unexpected arguments: x, y\n${SEE_HELP}`,
+      stderr:
+        said[verb] ??
+        `Unexpected argument: ${verb} takes none\n${verb === 'kernel-upgrade-required' ? '' : seeHelp(verb)}`,
     });
   });
 
@@ -70,9 +91,13 @@ describe.each(VERBS)('%s', (verb) => {
 describe('without root', () => {
   it.each([
     ['enable', ['enable', 'token-token-token']],
+    ['apply', ['apply', 'patch.tar.gz']],
+    ['apply', ['apply', '--dry-run', 'patch.tar.gz']],
     ['disable', ['disable']],
     ['refresh', ['refresh']],
+    ['refresh', ['refresh', '--dry-run', '--skip-phase']],
     ['revert', ['revert']],
+    ['revert', ['revert', '--all']],
     ['history', ['history']],
     ['config', ['config', 'dial-timeout=20s']],
     ['status', ['status', '--show-secrets']],
@@ -94,10 +119,10 @@ describe('without root', () => {
     expect(asNobody.stdout).not.toContain(TOKEN);
   });
 
-  it('kernel-upgrade-required answers', async () => {
-    expect((await (await machine(UPGRADE)).run(['kernel-upgrade-required'], { asNobody: true })).status).toBe(
-      0,
-    );
+  it.runIf(canMount())('kernel-upgrade-required answers', async () => {
+    const { run } = await machine(UPGRADE);
+    const ended = await run(['kernel-upgrade-required'], { asNobody: true, installed: [NEWER] });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('config, whose file may hold passwords, is not shown', async () => {
@@ -118,11 +143,15 @@ describe('on a machine that is not enabled', () => {
     [['status', '--format', 'json'], 1, '', NOT_ENABLED],
     [['status', '--format', 'prometheus'], 1, '', NOT_ENABLED],
     [['status', '--summary'], 1, '', NOT_ENABLED],
+    [['status', '--exit-status'], 1, '', NOT_ENABLED],
     [['refresh'], 1, '', NOT_ENABLED],
+    [['refresh', '--dry-run'], 1, '', NOT_ENABLED],
+    [['refresh', '--skip-phase'], 1, '', NOT_ENABLED],
     [['refresh', '--timer'], 0, '', ''],
     [['refresh', '--boot'], 0, '', ''],
     [['disable'], 0, 'Machine is not enabled; there was nothing to disable.\n', ''],
     [['revert'], 1, '', 'there is no live patch of ours in the kernel\n'],
+    [['revert', '--all'], 1, '', 'there is no live patch of ours in the kernel\n'],
     [['history'], 0, '', 'Nothing has happened yet.\n'],
     [['history', '--format', 'json'], 0, '[]\n', ''],
     [['kernel-upgrade-required'], 2, '', NOT_ENABLED],
@@ -134,16 +163,33 @@ describe('on a machine that is not enabled', () => {
 });
 
 describe('enable', () => {
-  it('wants a token', async () => {
-    const { status, stderr, stdout } = await (await machine()).run(['enable']);
-    expect({ status, stdout }).toEqual({ status: 64, stdout: '' });
-    expect(stderr).toContain('Missing 1 required arg');
+  it('wants a token where a server does, and asks it nothing before', async () => {
+    const { run, store } = await machine();
+    store.config.update({ 'remote-server': NOWHERE });
+    expect(await run(['enable'])).toMatchObject({
+      status: 64,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /\nthis server wants a token\nRun 'sudo canonical-livepatch enable <token>'/,
+      ),
+    });
     expect(await (await machine()).run(['enable', '-'], { stdin: '' })).toEqual({
       status: 64,
       stdout: '',
       stderr: 'standard input holds no token\n',
     });
   });
+
+  it.each([`-${TOKEN}`, `-9${TOKEN}`, `--debug=${TOKEN}`, `--show-secrets=${TOKEN}`, `--${TOKEN}`])(
+    'takes no option for a token, and does not repeat it: %s',
+    async (word) => {
+      const { run, store } = await machine();
+      store.config.update({ 'remote-server': NOWHERE });
+      const { status, stderr, stdout } = await run(['enable', word]);
+      expect({ status, stdout }).toEqual({ status: 64, stdout: '' });
+      expect(stderr).not.toContain(TOKEN.slice(0, 8));
+    },
+  );
 
   it('refuses a machine that is enabled already', async () => {
     expect(await (await machine(CHECKED)).run(['enable', 'token-token-token'])).toEqual({
@@ -207,7 +253,7 @@ describe('status of an enabled machine', () => {
     expect(await (await machine(CHECKED)).run(['status', '--format', 'xml'])).toMatchObject({
       status: 64,
       stdout: '',
-      stderr: expect.stringContaining('--format=xml'),
+      stderr: `Expected --format to be one of: humane, json, yaml, prometheus\n${seeHelp('status')}`,
     });
   });
 
@@ -216,8 +262,120 @@ describe('status of an enabled machine', () => {
     writeFileSync(join(data, 'state.json'), '{"schema": 1, "reverted": 5}');
     expect(await run(['status', '--format', 'humane'])).toEqual({
       status: 0,
-      stdout: expect.stringContaining('record: '),
+      stdout: expect.stringContaining('kernel state: '),
       stderr: `warning: ${join(data, 'state.json')} cannot be understood at reverted\n`,
+    });
+  });
+});
+
+describe('status --exit-status', () => {
+  const { advice } = CHECKED;
+  const candidate = {
+    version: '121.1',
+    digest: 'd'.repeat(128),
+    module: 'lkp_121',
+    cumulative: true,
+    releasedAt: AT,
+    fixes: [],
+    sha256: 'a'.repeat(64),
+    size: 1,
+  };
+  const failure = { at: AT, version: '121.1', code: 'signature', message: 'the module is not signed' };
+  it.each<[number, string, State]>([
+    [0, 'there is nothing to apply', CHECKED],
+    [2, 'a patch is waiting', { ...CHECKED, advice: advice && { ...advice, candidates: [candidate] } }],
+    [3, 'the last check failed', { ...CHECKED, lastCheck: { at: AT, error: 'it failed' } }],
+    [3, 'no check ever succeeded', EMPTY_STATE],
+    [
+      4,
+      'a patch could not be applied',
+      { ...CHECKED, advice: advice && { ...advice, candidates: [candidate] }, failure },
+    ],
+    [5, 'the kernel has to be upgraded', UPGRADE],
+  ])('ends with %i when %s, and prints what it prints without', async (status, _when, state) => {
+    const { run } = await machine(state);
+    for (const words of [['status'], ['status', '--summary']]) {
+      const ended = await run([...words, '--exit-status']);
+      expect(ended).toMatchObject({ status, stderr: '' });
+      expect(ended.stdout.replace(/uptime: .*/, '')).toBe(
+        (await run(words)).stdout.replace(/uptime: .*/, ''),
+      );
+    }
+  });
+});
+
+describe('apply', () => {
+  it('wants a file', async () => {
+    expect(await (await machine()).run(['apply'])).toMatchObject({
+      status: 64,
+      stdout: '',
+      stderr: expect.stringMatching(/^Missing 1 required arg:\n ?files /),
+    });
+  });
+
+  it.each([[['apply']], [['apply', '--dry-run']]])(
+    '%j says what is wrong with a file, enabled or not',
+    async (words) => {
+      const { common, run } = await machine();
+      const path = join(common, 'no-patch');
+      writeFileSync(path, 'no patch');
+      const { status, stderr, stdout } = await run([...words, path]);
+      expect({ status, stdout }).toEqual({ status: 65, stdout: '' });
+      expect(stderr).not.toBe('');
+      expect((await run([...words, join(common, 'nowhere')])).status).toBe(74);
+      expect((await run([...words, '-'], { stdin: 'no patch' })).status).toBe(status);
+    },
+  );
+});
+
+describe('what is wrong in the configuration', () => {
+  const wrong = (common: string) =>
+    writeFileSync(join(common, 'config'), 'dial-timeout: soon\nremote-server: http://127.0.0.1:1\n');
+  const told = (stderr: string) =>
+    stderr.split('\n').filter((line) => line.includes('dial-timeout') || line.includes('is not https'));
+
+  it.each([
+    [['refresh'], CHECKED],
+    [['enable', 'token-token-token'], undefined],
+    [['apply', 'nowhere'], undefined],
+    [['config'], undefined],
+    [['status', '--format', 'humane'], CHECKED],
+  ])('is said by %j, once', async (words, state) => {
+    const { common, run } = await machine(state);
+    wrong(common);
+    expect(told((await run(words)).stderr)).toEqual([
+      expect.stringMatching(/^warning: .*config, line 1: dial-timeout: .*; meanwhile it is /),
+      expect.stringMatching(/^warning: remote-server http:\/\/127\.0\.0\.1:1 is not https: /),
+    ]);
+  });
+
+  it.each([[['refresh']], [['apply', 'nowhere']], [['enable', 'token-token-token']]])(
+    'that ends %j is its error, and no warning as well',
+    async (words) => {
+      const { common, run } = await machine(words[0] === 'refresh' ? CHECKED : undefined);
+      writeFileSync(join(common, 'config'), 'check-interval: soon\n');
+      const { status, stderr } = await run(words);
+      expect(status).toBe(78);
+      expect(stderr.match(/line 1: check-interval: /g)).toHaveLength(1);
+      expect(stderr).not.toContain('warning: ');
+    },
+  );
+
+  it('is said at every boot, and every hour only to those who want to hear more than usual', async () => {
+    const { common, run } = await machine(CHECKED);
+    wrong(common);
+    expect(told((await run(['refresh', '--timer'])).stderr)).toEqual([]);
+    expect(told((await run(['refresh', '--boot'])).stderr)).toHaveLength(2);
+    writeFileSync(join(common, 'config'), 'log-level: notice\n', { flag: 'a' });
+    expect(told((await run(['refresh', '--timer'])).stderr)).toHaveLength(2);
+  });
+
+  it('is for root: status of anybody else says nothing of it', async () => {
+    const { common, run } = await machine(CHECKED);
+    wrong(common);
+    expect(await run(['status', '--format', 'humane'], { asNobody: true })).toMatchObject({
+      status: 0,
+      stderr: '',
     });
   });
 });
@@ -347,13 +505,27 @@ describe('config', () => {
 });
 
 describe('kernel-upgrade-required', () => {
-  it('is an exit status, with a dry word', async () => {
-    const can = await (await machine(CHECKED)).run(['kernel-upgrade-required']);
-    expect(can).toMatchObject({ status: 1, stderr: '' });
-    expect(can.stdout).toMatch(/^kernel \S+: no upgrade of the kernel is needed now\n$/);
-    const must = await (await machine(UPGRADE)).run(['kernel-upgrade-required']);
-    expect(must).toMatchObject({ status: 0, stderr: '' });
-    expect(must.stdout).toMatch(/^kernel \S+: Livepatch coverage ended 2026-10-01\n$/);
+  it('is an exit status, and says nothing to a pipe that a script could take for "reboot"', async () => {
+    const { run } = await machine(CHECKED);
+    expect(await run(['kernel-upgrade-required'])).toEqual({ status: 1, stdout: '', stderr: '' });
+    expect(await run(['kernel-upgrade-required'], { columns: 80 })).toMatchObject({
+      status: 1,
+      stdout: `kernel ${kernel}: no reboot into a newer kernel is needed now\n`,
+    });
+  });
+
+  it.runIf(canMount())('recommends a reboot only into a newer kernel that is installed', async () => {
+    const { run } = await machine(UPGRADE);
+    expect(await run(['kernel-upgrade-required'], { installed: [NEWER] })).toEqual({
+      status: 0,
+      stdout: `kernel ${kernel}: Livepatch coverage ended 2026-10-01; please reboot into ${NEWER}\n`,
+      stderr: '',
+    });
+    expect(await run(['kernel-upgrade-required'], { installed: [kernel] })).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: `kernel ${kernel}: Livepatch coverage ended 2026-10-01, but no newer kernel is installed; please install one first\n`,
+    });
   });
 
   it('keeps its answer when nobody reads the word', async () => {

@@ -16,27 +16,39 @@ export interface Loaded {
   files: string[];
 }
 
+/** In a mount namespace of its own, another directory in the place of /var/lib. */
+const WITH_DISK = ['--mount', 'sh', '-euc', 'mount --bind "$0" /var/lib; exec "$@"'];
+
+/** Root of a container need not be allowed to. */
+export function canMount(): boolean {
+  return spawnSync('unshare', [...WITH_DISK, '/tmp', 'true']).status === 0;
+}
+
 /**
- * Runs the built command on an empty disk.
+ * Runs the built command outside a snap, on an empty disk.
  * @param enabled whether the machine has a token.
  */
 export function runLoaded(words: string[], { enabled }: { enabled: boolean }): Loaded {
   const directory = temporaryDirectory();
-  const [common, data, list] = [join(directory, 'common'), join(directory, 'data'), join(directory, 'list')];
-  for (const path of [common, data]) mkdirSync(path);
+  const [common, list] = [join(directory, 'canonical-livepatch/common'), join(directory, 'list')];
+  mkdirSync(common, { recursive: true });
   if (enabled) writeFileSync(join(common, 'machine-token'), `${'0'.repeat(32)}\n`, { mode: 0o600 });
   // To a file: for a pipe or a terminal Node itself loads `net`.
   const out = openSync(join(directory, 'out'), 'w');
   const { status } = spawnSync(
-    process.execPath,
-    ['--require', join(import.meta.dirname, 'probe.cjs'), join(root, 'bin/canonical-livepatch.js'), ...words],
+    'unshare',
+    [
+      ...WITH_DISK,
+      directory,
+      process.execPath,
+      '--require',
+      join(import.meta.dirname, 'probe.cjs'),
+      join(root, 'bin/canonical-livepatch.js'),
+      ...words,
+    ],
     {
       env: {
         PATH: process.env.PATH,
-        SNAP_NAME: 'canonical-livepatch',
-        SNAP: directory,
-        SNAP_COMMON: common,
-        SNAP_DATA: data,
         LOADED_LIST: list,
       },
       stdio: ['ignore', out, out],

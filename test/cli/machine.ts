@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '../../src/secret.ts';
@@ -7,6 +7,8 @@ import type { State } from '../../src/types.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/canonical-livepatch.js');
+/** Our snap, with everything that it asks for, on a machine without snapd. */
+export const COMMAND = [process.execPath, '--require', join(import.meta.dirname, 'connected.cjs'), BIN];
 
 /** How a command ended, and what it printed. */
 interface Ended {
@@ -22,6 +24,8 @@ interface RunOptions {
   stdin?: string;
   /** Nobody reads what is printed: the pipe is closed at once. */
   closedStdout?: boolean;
+  /** The kernels that are installed, instead of this machine's. */
+  installed?: string[];
   /** A file to print to. */
   stdoutTo?: string;
   /** On a terminal of so many columns; stdout and stderr are then one. */
@@ -60,12 +64,7 @@ export async function machine(state?: State): Promise<Machine> {
 }
 
 function run(words: string[], options: RunOptions): Promise<Ended> {
-  const command = [process.execPath, BIN, ...words];
-  const [file = '', ...args] = options.asNobody
-    ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', ...command]
-    : options.columns === undefined
-      ? command
-      : ['script', '--quiet', '--return', '--command', onTerminal(command, options.columns), '/dev/null'];
+  const [file = '', ...args] = around([...COMMAND, ...words], options);
   const target = options.stdoutTo === undefined ? 'pipe' : openSync(options.stdoutTo, 'w');
   const env = { PATH: process.env.PATH, LC_ALL: 'C', ...options.env };
   const child = spawn(file, args, { env, stdio: ['pipe', target, 'pipe'] });
@@ -81,6 +80,34 @@ function run(words: string[], options: RunOptions): Promise<Ended> {
       resolve({ status, stdout: stdout.replaceAll('\r\n', '\n'), stderr });
     });
   });
+}
+
+/** The command, started as the options say. */
+function around(command: string[], options: RunOptions): string[] {
+  const { asNobody, columns, installed } = options;
+  if (installed !== undefined) {
+    const { installed: _, ...others } = options;
+    return ['unshare', '--mount', 'sh', '-euc', INSTALL, installed.join(' '), ...around(command, others)];
+  }
+  if (asNobody) return ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', ...command];
+  if (columns === undefined) return command;
+  return ['script', '--quiet', '--return', '--command', onTerminal(command, columns), '/dev/null'];
+}
+
+/** Lays kernels over what is in /usr/lib. */
+const INSTALL = `
+  mount -t tmpfs none /mnt
+  for release in $0; do
+    mkdir -p /mnt/modules/$release
+    touch /mnt/modules/$release/modules.order
+  done
+  mount -t overlay -o lowerdir=/mnt:/usr/lib none /usr/lib
+  exec "$@"`;
+
+/** Root of a container need not be allowed to. */
+export function canMount(): boolean {
+  const trial = spawnSync('unshare', ['--mount', 'sh', '-euc', INSTALL, '1', 'true'], { stdio: 'ignore' });
+  return trial.status === 0;
 }
 
 function onTerminal(command: string[], columns: number): string {

@@ -9,11 +9,11 @@ import { makeSigner } from '../patch/make/pki.ts';
 import { addPatchFile } from '../server/catalogue.ts';
 import { MACHINE_ID, type Scene, startScene } from '../server/scene.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { COMMAND } from './machine.ts';
 import { openTerminal } from './terminal.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const bin = join(import.meta.dirname, '../../bin/canonical-livepatch.js');
 const golden = join(import.meta.dirname, 'golden/session.txt');
 const { architecture, kernel } = linuxKernel().machine();
 
@@ -99,7 +99,7 @@ function install({ database, pki, server }: Scene): { env: Record<string, string
   const program = (name: string, content: string) =>
     writeFileSync(join(snap, 'bin', name), content, { mode: 0o755 });
   program('insmod', INSMOD);
-  program('canonical-livepatch', `#!/bin/sh\nexec ${process.execPath} ${bin} "$@"\n`);
+  program('canonical-livepatch', `#!/bin/sh\nexec ${COMMAND.join(' ')} "$@"\n`);
   writeFileSync(join(snap, 'machine-id'), `${MACHINE_ID}\n`);
   writeFileSync(join(snap, 'token'), `${database.addAuthToken()}\n`);
   openStore(directories).config.update({
