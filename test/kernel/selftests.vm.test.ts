@@ -153,7 +153,9 @@ describe('a patch of a module', () => {
   it('that refuses it is told by doctor', async () => {
     await output('echo -19 >/sys/module/test_klp_callbacks_demo/parameters/pre_patch_ret');
     expect(await insmod('test_klp_callbacks_mod')).toMatchObject({ exitCode: 1 });
-    expect((await client(vm, 'doctor')).stdout).toMatch(/test_klp_callbacks_mod/);
+    expect((await client(vm, 'doctor')).stdout).toContain(
+      'refused to load test_klp_callbacks_mod: test_klp_callbacks_demo cannot patch it',
+    );
     await output('echo 0 >/sys/module/test_klp_callbacks_demo/parameters/pre_patch_ret');
     expect(await succeed(vm, 'revert')).toMatchObject({ stdout: 'reverted: patch 7.1\n' });
     await nothingLoaded();
