@@ -280,7 +280,7 @@ export interface State {
   reverted: Patch[];
   /** What is due and held back, newest first, as of the last decision. */
   held: Hold[];
-  /** Why the last patch that was due is not in the kernel. Gone with the next success. */
+  /** Why the last patch that was due is not in the kernel. Gone with the next success, or when nobody names it any more. */
   failure?:
     | { at: string; version: string; code: string; message: string; hint?: string | undefined }
     | undefined;

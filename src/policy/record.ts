@@ -58,7 +58,8 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     case 'checked-in': {
       const { advice, issuedAt, warnings } = event;
       const known = advice === 'unchanged' ? state.advice : advice;
-      const checks = { lastCheck: { at }, lastGoodCheck: { at, issuedAt }, advice: known, warnings };
+      const failure = stillMatters(state.failure, known, state) ? state.failure : undefined;
+      const checks = { lastCheck: { at }, lastGoodCheck: { at, issuedAt }, advice: known, warnings, failure };
       return { ...memory, state: { ...state, ...checks }, run: { ...run, check: 'done' } };
     }
 
@@ -206,6 +207,16 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
 /** What is remembered of an error. */
 function told({ code, hint, message }: Failure['error']) {
   return { code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** A patch that nobody names any more is missed by nobody: a stranger's 999999.1 must not be told for ever. */
+function stillMatters(
+  failure: State['failure'],
+  advice: State['advice'],
+  { applied }: State,
+): failure is NonNullable<State['failure']> {
+  if (failure === undefined || advice === undefined) return false;
+  return [...advice.candidates, ...applied].some(({ version }) => version === failure.version);
 }
 
 /** A patch could not be fetched, proven or applied. The first failure of a run is the one that is told. */

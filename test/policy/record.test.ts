@@ -108,6 +108,17 @@ describe('what is remembered of the source', () => {
     });
   });
 
+  it('ends the failure of a version that nobody names any more, as one that was never real', () => {
+    const failure = { at: 'then', version: '999999.1', code: 'metadata', message: 'x' };
+    const event: Event = { kind: 'checked-in', advice: offers('122.1'), issuedAt: undefined, warnings: [] };
+    const left = (version: string, memory: Partial<State> = {}) =>
+      upon(event, having({ failure: { ...failure, version }, ...memory })).state.failure;
+    expect(left('999999.1')).toBeUndefined();
+    expect(left('122.1')).toBeDefined();
+    expect(left('121.1')).toBeUndefined();
+    expect(left('121.1', { applied: [applied('121.1')] })).toBeDefined();
+  });
+
   it('is why it could not be asked, and what it said before', () => {
     expect(upon({ kind: 'check-failed', error, denied: false, warnings: ['new'] }, having(FULL))).toEqual(
       having(
