@@ -146,7 +146,7 @@ describe('on a real kernel', () => {
     const modes = await read('cd /var/lib/canonical-livepatch && stat -c "%a %n" common/* data/* | sort');
     expect(modes).toBe(
       '600 common/config\n600 common/last-check\n600 common/machine-token\n600 common/run-lock\n' +
-        '600 data/pings.json\n644 data/state.json\n700 common/locks\n700 common/logs\n700 common/patches\n700 data/history\n',
+        '600 data/pings.json\n644 data/state.json\n700 common/catalogue\n700 common/locks\n700 common/logs\n700 common/patches\n700 data/history\n',
     );
     const nobody = await vm.run(
       'setpriv --reuid 65534 --regid 65534 --clear-groups node bin/canonical-livepatch.js status --format json',
