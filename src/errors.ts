@@ -86,6 +86,11 @@ export class LivepatchError extends Error {
   }
 }
 
+/** What happened, and under it what to do next. */
+export function withHint({ hint, message }: LivepatchError): string {
+  return hint === undefined ? message : `${message}\n${hint}`;
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

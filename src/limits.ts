@@ -30,12 +30,13 @@ export const LIMITS = {
     /** but not for longer than this after the first try. */
     bootPatience: 90 * SECOND,
     /** A server's clock that is further from ours than this is warned of. */
+    /** A server's clock that is further from ours than this is reported. */
     clockSkew: 10 * 60 * SECOND,
     /** All vulnerabilities that were ever named in a kernel series: some thousands since 2024. */
     cves: 10_000,
     /** One question about them, once the patch is in: nobody waits for long for what is only shown. */
     cvesTime: 5 * SECOND,
-    /** One ping, all of it: whoever does not take it in that time does not get it. */
+    /** One ping, all of it: a server that does not take it in that time does not get it. */
     pingTime: 3 * SECOND,
     /** When all else is done, no more pings are begun after this: a slow server must not hold a run by taking each. */
     pingsTime: 3 * SECOND,
@@ -92,7 +93,7 @@ export const LIMITS = {
       root: 256 * KiB,
       /** A version, and some signatures: 500 bytes. */
       timestamp: 16 * KiB,
-      /** 256 bins in 9 KiB; room for whoever uses more of them. */
+      /** 256 bins in 9 KiB; room for more of them. */
       snapshot: 2 * MiB,
       /** A bin with 20 kernels is 5 KiB; without bins, 5,000 kernels are 1 MiB. */
       targets: 4 * MiB,
@@ -135,6 +136,10 @@ export const LIMITS = {
      */
     timerSlack: 60 * 60 * SECOND,
     /** After this long without a check-in, check at boot; otherwise wait for the timer, to avoid a thundering herd. */
+    /**
+     * After this long without a check-in, check at boot; otherwise wait for the timer, to avoid a thundering herd after a
+     * mass reboot.
+     */
     bootAge: 24 * 60 * 60 * SECOND,
     /** What is told of one patch is at most eight pings; some reboots without a network fit in. */
     owedPings: 64,

@@ -161,7 +161,7 @@ export interface Advice {
   tier: string;
   /** Every patch that this machine may have, newest first. */
   candidates: Candidate[];
-  /** Patches that are not to be applied any more, by whoever holds them. */
+  /** Patches that no machine is to apply any more. */
   withdrawn: WithdrawnPatch[];
   /** SHA-256 of the public keys (DER, SubjectPublicKeyInfo) that no longer sign for anything, lower-case hex. */
   revokedKeys: string[];
@@ -268,7 +268,7 @@ export interface State {
   /** The last answer that was accepted. */
   lastGoodCheck?: { at: string; issuedAt?: string | undefined } | undefined;
   advice?: Advice | undefined;
-  /** What of the configuration should be known to whoever runs the machine, as of the last check-in. */
+  /** What the administrator should know of the configuration, as of the last check-in. */
   warnings: string[];
   /** What is to be in the kernel, oldest first: one cumulative patch, or a stack. All of them are for one kernel. */
   applied: AppliedPatch[];

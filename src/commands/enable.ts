@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { reporter, warn } from '../context.ts';
-import { LivepatchError } from '../errors.ts';
+import { LivepatchError, withHint } from '../errors.ts';
 import { resultSentence } from '../report/result.ts';
 import { Secret } from '../secret.ts';
 import { LivepatchCommand } from './base.ts';
@@ -36,7 +36,7 @@ export class Enable extends LivepatchCommand {
       `Successfully enabled device. Using machine-token: ${flags['show-secrets'] ? machineToken.reveal() : machineToken}`,
     );
     // The machine is enabled, and the next refresh tries again: no failure of this command.
-    if (first instanceof LivepatchError) warn([first.message, first.hint ?? ''].join('\n'));
+    if (first instanceof LivepatchError) warn(withHint(first));
     else reporter.log('notice', resultSentence(first));
   }
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../types.ts';
 
 /**
- * What is allowed in a configuration but should be known to whoever runs the machine: for enable, config and status
+ * What is allowed in a configuration but should be known to the administrator: for enable, config and status
  * to show. Loads no network code.
  */
 export function warningsOf({ remoteServer, tlsPatchDownload }: Config): string[] {

@@ -181,7 +181,7 @@ export type Event =
   | { kind: 'erased'; wasEnabled: boolean }
   | { kind: 'unregistered' }
   | { kind: 'server-not-told'; reason: string }
-  /** An action came to nothing. */
+  /** An action failed. */
   | {
       kind: 'failed';
       action: string;

@@ -155,7 +155,7 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     case 'pending-cleared': {
       const { earlier, patch } = event.pending;
       const rest = without(event.pending, pending);
-      // What the machine went down with before is not forgotten because this try came to nothing.
+      // What the machine went down with before is not forgotten because this try failed.
       return { ...memory, pending: earlier === undefined ? rest : [...rest, { patch, ...earlier }] };
     }
 
@@ -255,7 +255,7 @@ function transitionFinished(
   const stays = (one: AppliedPatch) =>
     one.bootId === machine.bootId ? live.includes(one.module) : !patch.cumulative;
   const isReplaced = (one: AppliedPatch) => one.bootId === machine.bootId && !live.includes(one.module);
-  // What failed before is mended by this patch or a newer one.
+  // What failed before is corrected by this patch or a newer one.
   const failures = run.failures.filter(
     ({ version }) => version === undefined || compareVersions(version, patch.version) > 0,
   );

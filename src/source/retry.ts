@@ -29,7 +29,7 @@ export function pauseAfter(
 ): number | undefined {
   const booting = kind === 'unreachable' && uptime() < limits.bootTime && elapsed < limits.bootPatience;
   if (failures >= limits.attempts && !booting) return undefined;
-  // Earlier than the server asked would be rude, and that late is the next timer's run.
+  // Never retry before Retry-After; if it is too long, leave it to the next run.
   if (retryAfter > limits.retryAfterLongest) return undefined;
   const bound = Math.min(limits.pauseLongest, limits.pauseShortest * 2 ** (failures - 1));
   return Math.round(retryAfter + random() * bound);
@@ -56,7 +56,7 @@ const PASSING = [
 /** Statuses by which a server, or what stands before it, asks to come back later. */
 const BUSY = [429, 502, 503, 504];
 
-/** @returns undefined for a failure that trying again would not mend. */
+/** @returns undefined for a failure that trying again would not help. */
 export function transientFailureOf(error: unknown, now: Date): TransientFailure | undefined {
   if (!(error instanceof LivepatchError)) return undefined;
   const { cause, refusal } = error;

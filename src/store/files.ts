@@ -59,7 +59,7 @@ export function writeAtomic(
   }
 }
 
-/** Removes what has come to nothing, if it can: that it cannot must not hide why it came to nothing. */
+/** Removes what is left of a failed write, if it can: a second error must not hide the first. */
 export function discard(path: string): void {
   try {
     rmSync(path, { force: true });

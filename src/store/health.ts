@@ -41,11 +41,17 @@ export function probe(paths: Paths): void {
     try {
       writeAtomic(path, new Uint8Array(LIMITS.doctor.probeBytes));
     } catch (error) {
-      throw storageError('write in', directory, (error as Error).cause);
+      throw storageError('write in', directory, withoutPath((error as Error).cause));
     } finally {
       discard(path);
     }
   }
+}
+
+/** The path that a system call names is that of a file which nobody knows. */
+function withoutPath(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  return Object.assign(new Error(error.message.replace(/, \w+ '.*'$/, '')), { code: error.code });
 }
 
 function existing(path: string): string {

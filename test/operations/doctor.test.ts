@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { appendFileSync, chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LivepatchError } from '../../src/errors.ts';
 import type { Host } from '../../src/kernel/host.ts';
 import type { KernelSecurity } from '../../src/kernel/security.ts';
@@ -33,6 +33,8 @@ const SECURITY: KernelSecurity = {
   digestAvailable: true,
   livePatching: 'available',
 };
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let scene: Scene;
 beforeEach(async () => {
