@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags';
 import type { Input, ParserOutput } from '@oclif/core/interfaces';
 import { LivepatchError } from '../errors.ts';
 import { fitToTerminal } from '../report/terminal.ts';
-import { usageError } from './usage.ts';
+import { type Declared, requireNoValues, usageError } from './usage.ts';
 
 /**
  * An oclif command that can be started without oclif's `Config`, and that need not load the whole context: enough for
@@ -24,13 +24,18 @@ export abstract class DirectCommand extends Command {
     options?: Input<F, B, A>,
     argv = this.argv,
   ): Promise<ParserOutput<F, B, A>> {
+    const declared = this.declared();
     try {
+      requireNoValues(argv, declared);
       return await super.parse(options, argv);
     } catch (error) {
-      const { args, baseFlags, flags } = this.ctor;
-      const declared = { args, flags: { ...flags, ...baseFlags }, id: this.id ?? '' };
       throw usageError(error, argv, declared, this.config.bin);
     }
+  }
+
+  private declared(): Declared {
+    const { args, baseFlags, flags } = this.ctor;
+    return { args, flags: { ...flags, ...baseFlags }, id: this.id ?? '' };
   }
 
   /** To stdout, as fits whatever stands there. Not by oclif's `log`, which loads spinners and colours for it. */

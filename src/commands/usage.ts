@@ -1,10 +1,23 @@
 import { LivepatchError } from '../errors.ts';
 
 /** What a command takes, as oclif's classes declare it. */
-interface Declared {
+export interface Declared {
   args: object;
-  flags: object;
+  flags: Record<string, { type: string }>;
   id: string;
+}
+
+/**
+ * `--debug=…`: oclif takes the switch and drops what follows, which was meant for something.
+ * @throws Error that `usageError` makes a LivepatchError of.
+ */
+export function requireNoValues(argv: readonly string[], { flags }: Declared): void {
+  const end = argv.indexOf('--');
+  for (const word of argv.slice(0, end === -1 ? undefined : end)) {
+    const [, name = ''] = /^--([^=]+)=/.exec(word) ?? [];
+    if (Object.hasOwn(flags, name) && flags[name]?.type === 'boolean')
+      throw new Error(`--${name} takes no value`);
+  }
 }
 
 /**

@@ -75,6 +75,8 @@ it.each([
     'Nonexistent flag, word 2 after enable: enable has --show-secrets, --debug and --help',
   ],
   ['enable', ['x', 'y'], 'Unexpected argument: enable takes only TOKEN'],
+  ['enable', ['--debug=x'], '--debug takes no value'],
+  ['enable', [`-9${TOKEN}`], 'a token on the command line cannot begin with a dash'],
   ['disable', ['x'], 'Unexpected argument: disable takes none'],
   ['status', ['--format', 'xml'], 'Expected --format to be one of: humane, json, yaml, prometheus'],
   ['status', ['--format'], 'Flag --format expects one of these values: humane, json, yaml, prometheus'],
