@@ -11,10 +11,7 @@ const session = (authToken: string | undefined, token: string) =>
   ({ authToken: authToken && new Secret(authToken), token: new Secret(token) }) as unknown as Session;
 
 const EVENTS: [string, (text: string) => Event][] = [
-  [
-    'a failed check',
-    (text) => ({ kind: 'check-failed', error: failure(text), denied: false, warnings: [] }),
-  ],
+  ['a failed check', (text) => ({ kind: 'check-failed', error: failure(text), denied: false, warnings: [] })],
   ['a failure', (text) => ({ kind: 'failed', action: 'register', patch: undefined, error: failure(text) })],
   ['a server that was not told', (reason) => ({ kind: 'server-not-told', reason })],
 ];
@@ -24,9 +21,13 @@ function failure(text: string): LivepatchError {
   return new LivepatchError('server-refused', text, { hint: text, cause });
 }
 
+function errorOf(event: Event): unknown {
+  return 'error' in event ? event.error : undefined;
+}
+
 function allOf(event: Event): string {
   const texts = [JSON.stringify(event)];
-  for (let one: unknown = 'error' in event ? event.error : undefined; one instanceof Error; one = one.cause) 
+  for (let one: unknown = errorOf(event); one instanceof Error; one = one.cause)
     texts.push(one.message, one.stack ?? '', one instanceof LivepatchError ? (one.hint ?? '') : '');
   return texts.join('\n');
 }
