@@ -253,7 +253,7 @@ function transitionFinished(
   const applied: AppliedPatch = { ...patch, ...here };
   const others = othersThan(patch, state.applied, machine);
   const stays = (one: AppliedPatch) =>
-    one.bootId === machine.bootId ? live.includes(one.module) : !patch.cumulative;
+    one.bootId === machine.bootId ? live.includes(one.module) : outlives(one, patch);
   const isReplaced = (one: AppliedPatch) => one.bootId === machine.bootId && !live.includes(one.module);
   // What failed before is corrected by this patch or a newer one.
   const failures = run.failures.filter(
@@ -278,10 +278,12 @@ function transitionFinished(
   };
 }
 
-/** What was stacked on a cumulative patch comes back after it: until then it is not forgotten. */
-function outlives(reverted: Patch, applied: Patch): boolean {
-  if (!applied.cumulative) return true;
-  return !reverted.cumulative && compareVersions(reverted.version, applied.version) > 0;
+/**
+ * What was stacked on a cumulative patch comes back after it, be it after a reboot or after a revert: until then it is
+ * not forgotten.
+ */
+function outlives(gone: Patch, applied: Patch): boolean {
+  return !applied.cumulative || (!gone.cumulative && compareVersions(gone.version, applied.version) > 0);
 }
 
 /** Out of use because that was asked for; its module may still be loaded. */

@@ -17,6 +17,7 @@ beforeAll(async () => {
   site = await startSite();
   await boot();
   await site.introduce(vm);
+  await succeed(vm, 'config log-level=notice');
 });
 afterAll(async () => {
   await vm?.kill();
@@ -24,7 +25,7 @@ afterAll(async () => {
 });
 
 async function boot(): Promise<void> {
-  await vm?.kill();
+  await vm?.powerOff();
   vm = await bootVm({ kernel: site.kernel, disk: join(site.directory, 'disk.img') });
   await output(`mkdir -p /persist/state /var/lib/canonical-livepatch
     mount --bind /persist/state /var/lib/canonical-livepatch`);
@@ -162,11 +163,10 @@ describe('a machine that gets a server', () => {
     expect(await output('ls /sys/kernel/livepatch; grep -c "^lkp_" /proc/modules || true')).toBe('0');
     expect(await procVersion()).not.toContain('live-patched');
     expect(await loadavg()).not.toContain('live-patched');
-    expect(await succeed(vm, 'refresh')).toMatchObject({
-      stdout: expect.stringMatching(
-        /^held back: patch 12[34]\.1 was taken out of the kernel by an administrator\n/,
-      ),
-    });
+    expect(await succeed(vm, 'refresh')).toMatchObject({ stdout: expect.stringMatching(/^held back: /) });
+    expect((await succeed(vm, 'status --format humane --verbose')).stdout).toContain(
+      'held back: patch 124.1 was taken out of the kernel by an administrator',
+    );
     await boot();
     await client(vm, 'refresh --boot');
     expect(await livePatches()).toBe('');

@@ -23,6 +23,7 @@ beforeAll(async () => {
   modules = await selftestModules(site.kernel);
   await boot();
   await site.introduce(vm);
+  await succeed(vm, 'config log-level=notice');
 });
 afterAll(async () => {
   await vm?.kill();
@@ -30,7 +31,7 @@ afterAll(async () => {
 });
 
 async function boot(): Promise<void> {
-  await vm?.kill();
+  await vm?.powerOff();
   vm = await bootVm({ kernel: site.kernel, disk: join(site.directory, 'disk.img') });
   await output(`mkdir -p /persist/state /var/lib/canonical-livepatch
     mount --bind /persist/state /var/lib/canonical-livepatch`);

@@ -378,6 +378,14 @@ describe('when a patch is in use', () => {
     expect(versionsOf(state.replaced)).toEqual(replaced);
   });
 
+  it('keeps the rest of a stack that a reboot took, until it is back as well', () => {
+    const earlier = (version: string, changes = {}) => applied(version, { bootId: 'earlier', ...changes });
+    const upper = earlier('123.1', { cumulative: false });
+    const stack = [earlier('120.1', { cumulative: false }), earlier('121.1'), earlier('122.1'), upper];
+    const { state } = upon(finished('122.1'), having({ applied: stack }));
+    expect(state.applied).toEqual([inUse('122.1'), upper]);
+  });
+
   it('what was reverted is over: all of it, or that one', () => {
     const reverted = [patch('126.1'), patch('127.1')];
     expect(upon(finished('128.1'), having({ reverted })).state.reverted).toEqual([]);
