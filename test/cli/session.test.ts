@@ -90,7 +90,7 @@ function canMount(): boolean {
 function install({ database, pki, server }: Scene): { env: Record<string, string>; snap: string } {
   const snap = temporaryDirectory();
   const directories = {
-    SNAP_NAME: 'canonical-livepatch',
+    LIVEPATCH_ROOT: snap,
     SNAP: snap,
     SNAP_COMMON: join(snap, 'common'),
     SNAP_DATA: join(snap, 'data'),

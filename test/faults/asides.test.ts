@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 30_000 });
 
 /** What a refresh does beside its work: nothing waits for it for long, and nothing fails with it. */
 const ASIDES: [name: string, path: RegExp, whispered: RegExp][] = [
-  ['a ping', /^\/v1\/pings$/, /^ping 'before' of patch 121\.1 was not taken: /],
+  ['a ping', /^\/v1\/pings$/, /^ping 'before' of patch 121\.1 was not accepted: /],
   ['the question for CVE data', /\/cves$/, /^the CVE data could not be brought up to date: /],
 ];
 
@@ -64,5 +64,5 @@ it('pings that are taken one slower than the other hold a refresh no longer than
   expect(await refresh(site.context)).toMatchObject({ kind: 'applied' });
   expect(performance.now() - began).toBeLessThan(LIMITS.network.pingsTime + LIMITS.network.pingTime + 2500);
   expect(taken).toBeGreaterThan(1);
-  expect(site.whispered).toContainEqual(expect.stringMatching(/ was not taken: there was no time left$/));
+  expect(site.whispered).toContainEqual(expect.stringMatching(/ was not accepted: there was no time left$/));
 });

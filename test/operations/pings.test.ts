@@ -142,7 +142,7 @@ describe('a patch does not wait for its pings', () => {
     const pings = scene.server.server.requests.filter(({ path }) => path === '/v1/pings');
     expect(pings).toHaveLength(1);
     expect(scene.whispered).toEqual([
-      expect.stringMatching(/^ping 'before' of patch 121\.1 was not taken: /),
+      expect.stringMatching(/^ping 'before' of patch 121\.1 was not accepted: /),
     ]);
   });
 

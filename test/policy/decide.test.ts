@@ -151,7 +151,7 @@ describe('before anything else', () => {
     expect(action).toMatchObject({
       error: {
         message: 'canonical_livepatch_mode keeps this machine from applying anything',
-        hint: 'It is set in one and two.',
+        hint: 'It is set in one and two; remove it there when it is no longer wanted.',
       },
     });
     expect(decide(situation({ goal: ENABLE, enabled: false, mode: STOP }))).toMatchObject({

@@ -54,6 +54,7 @@ function wantsCheck({ config, goal, machine, now, payloads, state }: Situation):
 function upgrade(s: Situation): Action | undefined {
   const { chosen } = choose(s);
   if (chosen === undefined) return undefined;
+  if (s.run.failed.includes(chosen.digest) && !s.mode.apply) return conclude(s);
   // A stack is built from its ground.
   return (chosen.cumulative ? undefined : restore(s)) ?? obtain(chosen, s);
 }
