@@ -119,7 +119,9 @@ const FAULTS: Fault[] = [
       name,
       () => site.misbehave(UPDATES, handler),
       `livepatch check failed: ${REQUEST} got an unusable answer: ${reason}`,
-      name.includes('nonce') ? 'Does a cache or a proxy stand before remote-server?' : NO_SERVER,
+      name === 'the nonce of another check-in'
+        ? 'Does a cache or a proxy stand before remote-server?'
+        : NO_SERVER,
       76,
     ],
   ),

@@ -169,6 +169,6 @@ describe('a patch does not wait for its pings', () => {
       throw new Error('no space left');
     };
     expect(await refresh(scene.context)).toMatchObject({ kind: 'applied' });
-    expect(scene.whispered).toContain('what is to be told about patches could not be noted: no space left');
+    expect(scene.whispered).toContain('pending pings could not be saved: no space left');
   });
 });

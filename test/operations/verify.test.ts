@@ -344,7 +344,7 @@ describe('what was withdrawn or revoked, as this machine was last told', () => {
     const machine = givenMachine();
     expect(await verdictsOf(machine)).toEqual(['accepted', 'accepted']);
     expect(machine.warnings).toEqual([
-      'withdrawn patches and revoked keys are not known here: no server ever told this machine',
+      'withdrawn patches and revoked keys are not known here: this machine has never checked in',
     ]);
   });
 

@@ -209,7 +209,7 @@ describe('parseCertificates', () => {
   });
 
   test('says what to do about a certificate that is of no use', () => {
-    expect(() => parse('')).toThrow(expect.objectContaining({ hint: 'replace or remove the certificate' }));
+    expect(() => parse('')).toThrow(expect.objectContaining({ hint: 'Replace or remove the certificate.' }));
   });
 
   test('survives anything', async () => {

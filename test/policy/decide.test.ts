@@ -1403,7 +1403,11 @@ describe('what the source need not say again', () => {
     ['nothing there', { state: { advice: offers() } }, true],
     ['about another kernel', { state: { advice: { ...offers(), kernel: 'other' } } }, false],
     ['a file to fetch', { state: { advice: offers('121.1') } }, false],
-    ['a file that is here', { state: { advice: offers('121.1') }, payloads: [file('121.1')] }, true],
+    [
+      'a file that is here, which may turn out to be damaged',
+      { state: { advice: offers('121.1') }, payloads: [file('121.1')] },
+      false,
+    ],
     ['a stranger in the kernel', { state: { advice: offers() }, kernel: stranger }, false],
   ])('with %s', (_what, changes, known) => {
     expect(knowsAll(situation(changes))).toBe(known);
