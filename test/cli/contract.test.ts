@@ -553,7 +553,7 @@ describe('doctor', () => {
       check: 'token',
       verdict: 'wrong',
       found: 'the machine is not enabled',
-      next: "Run 'sudo canonical-livepatch enable' with a token.",
+      next: "Run 'sudo canonical-livepatch enable' with a token; a catalogue needs none.",
     });
   });
 });

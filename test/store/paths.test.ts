@@ -21,17 +21,27 @@ it.each([
   ['a snap without a name', { ...OURS, SNAP_NAME: undefined }],
   ['a relative place', { ...OURS, SNAP_COMMON: 'c' }],
 ])('keeps all in /var/lib in %s', (_what, env) => {
-  const { common, data, keys } = pathsFrom(env);
-  expect({ common, data, keys }).toEqual({
+  const { common, data } = pathsFrom(env);
+  expect({ common, data }).toEqual({
     common: '/var/lib/canonical-livepatch/common',
     data: '/var/lib/canonical-livepatch/data',
-    keys: undefined,
   });
+});
+
+it('keeps all elsewhere for a development build, where that is asked for by an absolute path', () => {
+  expect(pathsFrom({ LIVEPATCH_ROOT: '/tmp/x' })).toMatchObject({
+    common: '/tmp/x/common',
+    data: '/tmp/x/data',
+    keys: '/tmp/x/keys',
+    ca: '/tmp/x/ca',
+  });
+  expect(pathsFrom({ LIVEPATCH_ROOT: 'x' }).common).toBe('/var/lib/canonical-livepatch/common');
+  expect(pathsFrom({ ...OURS, LIVEPATCH_ROOT: '/tmp/x' }).common).toBe('/c');
 });
 
 it.each([{}, OURS])('names the mode of every directory that it puts something into', (env) => {
   const { directories, ...paths } = pathsFrom(env);
-  const { common, data, keys: _, catalogueRoot: __, ...files } = paths;
+  const { common, data, keys: _, ca: __, catalogueRoot: ___, ...files } = paths;
   const known = directories.map(({ path }) => path);
   const parents = Object.values(files).map((path) => join(path as string, '..'));
   expect(
