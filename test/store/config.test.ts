@@ -253,7 +253,8 @@ describe('a line that is wrong', () => {
       const file = configFile(path);
       expect(() => file.read()).toThrow(expect.objectContaining({ code: 'config' }));
       expect(file.problems()).toEqual([expect.stringContaining(path)]);
-      expect(file.problems().join()).not.toMatch(/E[A-Z]{4,}/);
+      // Without the path, whose random part may look like the name of an errno.
+      expect(file.problems().join().replaceAll(path, '')).not.toMatch(/E[A-Z]{4,}/);
     },
   );
 
