@@ -24,7 +24,7 @@ export async function act(
     case 'check-in':
       return await checkIn(session, situation);
     case 'fetch':
-      return await fetch(session, situation, action);
+      return await fetch(session, action);
     case 'prove':
       return await prove(session, situation, action);
     case 'take-in':

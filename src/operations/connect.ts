@@ -1,5 +1,4 @@
 import { LivepatchError } from '../errors.ts';
-import type { Situation } from '../policy/loop.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source/source.ts';
 import { NO_TOKEN } from '../store/token.ts';
@@ -13,7 +12,7 @@ export async function sourceOf(session: Session): Promise<Source> {
 }
 
 /** What is sent to the source: the machine token, or nothing where an administrator gave a catalogue none. */
-export function tokenFor({ token }: Session, _: Situation): Secret | undefined {
+export function tokenFor({ token }: Session): Secret | undefined {
   if (token instanceof LivepatchError) throw token;
   return token?.reveal() === NO_TOKEN ? undefined : token;
 }

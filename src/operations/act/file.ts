@@ -11,16 +11,12 @@ import { revokedBy, trustAnchors } from '../trust.ts';
  * Downloads a patch file; size and SHA-256 are checked while it arrives.
  * @throws LivepatchError `trust-anchors` before the download: without a certificate nothing could be accepted anyway.
  */
-export async function fetch(
-  session: Session,
-  situation: Situation,
-  { candidate }: The<'fetch'>,
-): Promise<Event> {
+export async function fetch(session: Session, { candidate }: The<'fetch'>): Promise<Event> {
   const { context } = session;
   await trustAnchors(context.store, configOf(session));
   const source = await sourceOf(session);
   context.progress(`downloading patch ${candidate.version} (${candidate.size} bytes)`);
-  const bytes = source.fetch(candidate, tokenFor(session, situation));
+  const bytes = source.fetch(candidate, tokenFor(session));
   await context.store.payloads.receive(candidate.sha256, counted(session, candidate, bytes));
   return { kind: 'fetched', candidate };
 }

@@ -59,10 +59,7 @@ export async function checkIn(session: Session, situation: Situation): Promise<E
   context.progress(`checking in with ${nameOf(config.remoteServer)}`);
   try {
     const source = await sourceOf(session);
-    const { advice, issuedAt } = await source.checkIn(
-      reportOf(session, situation),
-      tokenFor(session, situation),
-    );
+    const { advice, issuedAt } = await source.checkIn(reportOf(session, situation), tokenFor(session));
     warnOfClock(session, issuedAt);
     if (source.registry !== undefined) session.pings.connect(source.registry);
     return { kind: 'checked-in', advice, issuedAt, warnings };
@@ -121,9 +118,7 @@ export async function fetchCves(session: Session, situation: Situation): Promise
     const known = kept?.kernel === machine.kernel ? kept.digest : undefined;
     if (known === latest) return { kind: 'cves-done' };
     const fetched =
-      latest === undefined
-        ? 'none'
-        : await (await sourceOf(session)).cves(machine, tokenFor(session, situation), known);
+      latest === undefined ? 'none' : await (await sourceOf(session)).cves(machine, tokenFor(session), known);
     if (fetched === 'none') cves.remove();
     else if (fetched !== 'unchanged') cves.write({ ...fetched, kernel: machine.kernel });
   } catch (error) {
