@@ -27,20 +27,27 @@ function encodingsOf(token: string): string[] {
   return [token, ...base64, bytes.toString('hex'), [...token].reverse().join('')];
 }
 
-/** Whether both hold the same characters in a row: as they are, or percent-encoded. Case and dashes do not matter. */
+/**
+ * Whether both hold the same characters in a row. Case and dashes do not matter. The text is read both as it stands
+ * and percent-decoded: in "%00000000" the decoding alone would eat what the reader sees.
+ */
 function shareRun(text: string, form: string): boolean {
   const length = Math.min(PART, form.length);
-  const haystack = plain(text);
+  const haystacks = [plain(text), plain(percentDecoded(text))];
   const needle = plain(form);
   for (let start = 0; start + length <= needle.length; start += 1) {
-    if (haystack.includes(needle.slice(start, start + length))) return true;
+    const run = needle.slice(start, start + length);
+    if (haystacks.some((haystack) => haystack.includes(run))) return true;
   }
   return false;
 }
 
+function percentDecoded(text: string): string {
+  return text.replaceAll(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
+}
+
 function plain(text: string): string {
   return text
-    .replaceAll(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)))
     .toLowerCase()
     .replaceAll('_', '/')
     .replaceAll(/[^a-z0-9/]/g, '');

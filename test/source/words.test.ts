@@ -28,6 +28,7 @@ describe("a server's words about a token", () => {
     ['it in base64url with a user', Buffer.from(`x:${TOKEN}`).toString('base64url'), REPEATED],
     ['it in hex', Buffer.from(TOKEN).toString('hex'), REPEATED],
     ['it backwards', [...TOKEN].reverse().join(''), REPEATED],
+    ['digits of it behind a percent sign', `bad: %${TOKEN.slice(12, 20)}`, REPEATED],
     ['seven digits of it', `bad: ${TOKEN.slice(0, 7)}`, `bad: ${TOKEN.slice(0, 7)}`],
     ['nothing of it', 'Invalid Machine Token', 'Invalid Machine Token'],
   ])('that repeat %s', (_what, text, expected) => {
