@@ -3,13 +3,13 @@ import { join } from 'node:path';
 
 /**
  * `npm run mutation`: changes what proves patches and what decides about them in thousands of small ways, and tells
- * which of them no test notices. Of one room alone: `npm run mutation -- --mutate 'src/policy/*.ts'`.
+ * which of them no test notices. Of one room alone: `npm run mutation -- --mutate 'src/policy/**/*.ts'`.
  */
 export default {
   testRunner: 'vitest',
   plugins: ['@stryker-mutator/vitest-runner'],
   vitest: { configFile: 'test/mutation/vitest.config.ts' },
-  mutate: ['src/patch/*.ts', 'src/policy/*.ts'],
+  mutate: ['src/patch/*.ts', 'src/policy/**/*.ts'],
   coverageAnalysis: 'perTest',
   concurrency: 2,
   // A busy machine must not pass for a mutant that hangs.
