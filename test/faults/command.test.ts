@@ -370,7 +370,11 @@ it('trusts nobody more for NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
       NODE_TLS_REJECT_UNAUTHORIZED: '0',
     },
   });
-  expect(failed).toMatchObject({ exitCode: 69, stdout: '' });
+  expect(failed).toMatchObject({
+    exitCode: 69,
+    stdout: '',
+    stderr: expect.stringContaining('TLS certificate is signed by no CA that is trusted here'),
+  });
 });
 
 it('a server that is killed in the middle of its answer, and comes back', async () => {

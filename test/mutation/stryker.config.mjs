@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /**
  * `npm run mutation`: changes what proves patches and what decides about them in thousands of small ways, and tells
- * which of them no test notices. Of one room alone: `npm run mutation -- --mutate 'src/policy/**/*.ts'`.
+ * which of them no test notices. Of one room alone: `npm run mutation -- --mutate 'src/policy/**'`.
  */
 export default {
   testRunner: 'vitest',

@@ -222,7 +222,18 @@ describe('openPatch', () => {
   test('refuses a module that was withdrawn, however it is wrapped', async () => {
     const { digest } = (await open()).metadata;
     const revoked = { keys: new Set<string>(), modules: new Set([digest]) };
-    await expectRefusal(() => open({ trust: { revoked } }), 'signature', /module was withdrawn/);
+    const trust = { anchors: [...anchors, ...otherAnchors], revoked };
+    const again = Buffer.from(formatMetadata(metadataOf({}, { version: '122.1' })));
+    for (const file of [
+      patchFile(signer, module),
+      // Under another version, signed by another key, and under another name.
+      packFiles(module, again, opensslSign(again, signer)),
+      packFiles(signedModule(other), document, opensslSign(document, other)),
+      packFiles(module, document, signature, 'other.ko'),
+    ]) {
+      await expectRefusal(() => open({ file, trust }), 'signature', /module was withdrawn/);
+    }
+    await open({ file: around({ filler: Buffer.from('other code') }), trust });
   });
 });
 

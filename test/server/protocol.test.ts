@@ -76,6 +76,25 @@ function withOneText(value: unknown, change: (text: string) => string): unknown[
   );
 }
 
+/** A value once for each field in it, however deep, and each type that the field has not. */
+function withOneWrong(value: unknown, path = ''): { path: string; wrong: unknown; changed: unknown }[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const field = path === '' ? key : `${path}.${key}`;
+    const put = (changed: unknown) =>
+      Array.isArray(value) ? value.with(Number(key), changed) : { ...value, [key]: changed };
+    // An empty array passes for an object; what it lacks is named then.
+    const others = kindOf(inner) === 'object' ? [null, 'x', 0, true] : [null, 'x', 0, true, {}, []];
+    const wrong = others.filter((other) => kindOf(other) !== kindOf(inner));
+    return [
+      ...wrong.map((other) => ({ path: field, wrong: other, changed: put(other) })),
+      ...withOneWrong(inner, field).map((deep) => ({ ...deep, changed: put(deep.changed) })),
+    ];
+  });
+}
+
+const kindOf = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value);
+
 describe('PROTOCOL.md', () => {
   it('has every JSON block under the name of a body', () => {
     expect(examples.map(({ name }) => name)).toHaveLength(page.match(/^```json/gm)?.length ?? 0);
@@ -100,12 +119,13 @@ describe('PROTOCOL.md', () => {
   it.each(examples)('refuses a wrong type of any field of $name, by its name (%#)', ({ name, text }) => {
     const example = JSON.parse(text);
     const body = BODIES[name as keyof typeof BODIES];
-    for (const field of Object.keys(example)) {
-      for (const wrong of [null, typeof example[field] === 'object' ? 'x' : {}]) {
-        const { issues = [] } = v.safeParse(body, { ...example, [field]: wrong });
+    for (const { path, wrong, changed } of withOneWrong(example)) {
+      const { issues = [] } = v.safeParse(body, changed);
 
-        expect(issues.map((issue) => v.getDotPath(issue))).toContain(field);
-      }
+      expect(
+        issues.map((issue) => v.getDotPath(issue)),
+        `${path}: ${JSON.stringify(wrong)}`,
+      ).toContain(path);
     }
   });
 

@@ -407,10 +407,13 @@ describe('deleting a machine', () => {
     });
   });
 
-  it("is refused to another machine's token", async () => {
+  it("is refused to another machine's token, as is all else that is the machine's own", async () => {
     const token = await scene.register();
     const otherToken = await scene.register('stable', OTHER_ID);
 
+    expect((await scene.ask('GET', `/v1/client/${MACHINE_ID}/info`, { token: otherToken })).status).toBe(403);
+    expect((await scene.checkIn(otherToken)).status).toBe(403);
+    expect((await scene.ask('GET', `/v1/client/${MACHINE_ID}/cves`, { token: otherToken })).status).toBe(403);
     expect((await scene.ask('DELETE', `/v1/client/${MACHINE_ID}`, { token: otherToken })).status).toBe(403);
     expect((await scene.checkIn(token)).status).toBe(200);
   });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   lstatSync,
   mkdirSync,
@@ -129,6 +130,10 @@ describe('files', () => {
     const directory = temporaryDirectory();
     expect(() => readIfThere(directory)).toThrow(/not a regular file/);
     expect(() => readIfThere('/dev/zero')).toThrow(/not a regular file/);
+    // A FIFO without a writer: to open it without O_NONBLOCK waits for ever.
+    const fifo = join(directory, 'fifo');
+    expect(spawnSync('mkfifo', [fifo]).status).toBe(0);
+    expect(() => readIfThere(fifo)).toThrow(/not a regular file/);
   });
 
   it('says nothing of a file that is not there', () => {

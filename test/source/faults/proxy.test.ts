@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { issueServerCertificate, makeAuthority } from '../../server/pki.ts';
 import { temporaryDirectory } from '../../temporary.ts';
+import { MACHINE } from '../machine.ts';
 import { type FaultySite, startFaultySite } from './faulty.ts';
 import { pour, say, startRawServer } from './raw-server.ts';
 
@@ -205,6 +206,25 @@ describe('a check-in through a proxy', () => {
     expect(error).toMatchObject({ code: 'network', exitStatus: 69, hint });
     site.config.httpsProxy = '';
     await site.goodRun();
+  });
+
+  it('that listens hears where to, and of the rest nothing that it can read', async () => {
+    let heard = '';
+    const port = await startRawServer((client) => {
+      client.once('data', (request) => {
+        heard += request.toString('latin1');
+        const server = lead(client, Number(new URL(site.server.url).port));
+        server.pipe(client);
+        for (const end of [client, server]) end.on('data', (bytes) => (heard += bytes.toString('latin1')));
+      });
+    });
+    site.config.httpsProxy = `http://127.0.0.1:${port}`;
+    await site.goodRun();
+    expect(heard).toMatch(/^CONNECT 127\.0\.0\.1:\d+ HTTP\/1\.1\r\n/);
+    expect(heard.length).toBeGreaterThan(site.file.length);
+    for (const word of [site.token.reveal(), '/v1/', 'authorization', '121.1', MACHINE.kernel]) {
+      expect(heard).not.toContain(word);
+    }
   });
 
   it('of which there is none: the environment names nonsense', async () => {
