@@ -98,7 +98,7 @@ export const LIMITS = {
       /** A bin with 20 kernels is 5 KiB; without bins, 5,000 kernels are 1 MiB. */
       targets: 4 * MiB,
     },
-    /** Roles that one target is looked for in; ours takes two. */
+    /** Roles that are searched for one target; ours takes two. */
     delegations: 32,
     /** Newer roots that one update follows: some years of one a month. */
     rootRotations: 256,
@@ -155,7 +155,7 @@ export const LIMITS = {
     probeBytes: 64 * KiB,
   },
   report: {
-    /** Two days of hourly checks without one that succeeded: no weekend's outage, worth a plain word. */
+    /** Two days of hourly checks without one that succeeded: longer than a weekend's outage. */
     goodCheckAge: 48 * 60 * 60 * SECOND,
   },
   store: {

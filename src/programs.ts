@@ -39,7 +39,7 @@ interface Failure {
 /** Never throws. */
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<Ending> {
   if (!arePassable(program, args)) return ending(program, undefined, '', '', { code: 'EINVAL' });
-  // Loaded when a program is started: what takes a lock with `runSync`, or starts none, shall not wait for it.
+  // Loaded when a program is started: a run that takes a lock with `runSync`, or starts no program, must not wait for it.
   const { execa } = await import('execa');
   const { env, maxBuffer } = settings(options);
   const child = execa(program, args, {

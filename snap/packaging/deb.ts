@@ -63,7 +63,7 @@ async function writeControl(architecture: string): Promise<void> {
 }
 
 /**
- * kmod inserts and removes; the rest is what Node is linked to. flock and dmesg are essential. Whoever builds is the
+ * kmod inserts and removes; the rest is what Node is linked to. flock and dmesg are essential. The builder is the
  * maintainer, as Debian's tools have it: DEBFULLNAME, DEBEMAIL.
  */
 function control(architecture: string, kibibytes: number): string {

@@ -24,7 +24,7 @@ export const DEBIAN_HOME = 'usr/lib/canonical-livepatch';
 
 /** Below the program's directory, alike in both. */
 const PROGRAM: FileRule[] = [
-  // Not livepatch-publish: whoever publishes has a checkout, and machines need none of it.
+  // Not livepatch-publish: a publisher has a checkout, and machines need none of it.
   { from: 'bin/{canonical-livepatch,load}.js', to: 'bin/', mode: 0o755 },
   { from: 'bin/package.json', to: 'bin/' },
   { from: 'snap/packaging/program/environment', to: 'bin/' },

@@ -38,7 +38,7 @@ export function watchFaults(root: string): FaultWatch {
   let records: LogRecord[] = [];
   return {
     faultOf(module) {
-      // Kept, for a fault is reported before its mark is set.
+      // Kept, because a fault is reported before its mark is set.
       records = [...records, ...(log.read() ?? [])].slice(-LIMITS.kernel.logRecords);
       const suspect = {
         module,

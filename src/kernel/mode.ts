@@ -45,7 +45,7 @@ export function readMode(root: string, owner = 0): Mode {
 const COMMAND_LINE_BYTES = 64 * 1024;
 
 /**
- * Every word counts that is the switch, inside double quotes too: the kernel leaves it to whoever reads this line to
+ * Every word counts that is the switch, inside double quotes too: the kernel leaves it to the reader of this line to
  * take them off, and people quote words in ways that they do not intend. It holds `-` and `_` in a name for the same.
  */
 const SWITCH = /(?:^|\s)canonical[_-]livepatch[_-]mode(?:=(\S*))?(?=\s|$)/g;

@@ -8,14 +8,14 @@ import type { TrustAnchor } from '../types.ts';
 import { derReader, enter, expectEnd, nextIs, readElement, TAG } from './der.ts';
 import { decodePem, type PemBlock } from './pem.ts';
 
-/** Whom to believe: the pinned certificates, what they may sign with, and what has been revoked. */
+/** What is trusted: the pinned certificates, what they may sign with, and what has been revoked. */
 export interface Trust {
   anchors: readonly TrustAnchor[];
   allowSha256: boolean;
   revoked?: Revoked | undefined;
 }
 
-/** What no longer counts, whoever signed it. Lower-case hex. */
+/** What is no longer trusted, though it is signed. Lower-case hex. */
 export interface Revoked {
   /** SHA-256 of public keys, as `TrustAnchor.keyId`: all certificates of a key are revoked with it. */
   keys: ReadonlySet<string>;

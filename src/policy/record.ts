@@ -279,7 +279,7 @@ function transitionFinished(
 }
 
 /**
- * What was stacked on a cumulative patch comes back after it, be it after a reboot or after a revert: until then it is
+ * What was stacked on a cumulative patch comes back after it, after a reboot as after a revert: until then it is
  * not forgotten.
  */
 function outlives(gone: Patch, applied: Patch): boolean {

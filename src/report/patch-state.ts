@@ -9,7 +9,7 @@ export interface InKernel {
   inUse: AppliedPatch[];
   /** Ours by what is remembered for this kernel, and not in use. Oldest first. */
   missing: AppliedPatch[];
-  /** A patch is being put into the kernel, whoever does it, or one of ours is being taken out. */
+  /** A patch is being put into the kernel, ours or another tool's, or one of ours is being taken out. */
   changing: boolean;
   /** Modules of live patches that are loaded and not in use as ours: replaced, disabled, or not ours. */
   others: string[];

@@ -2,7 +2,7 @@
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /**
- * The filter that all text passes on its way to a person, whoever wrote it: as one line, that can neither drive the
+ * The filter that all text passes on its way to a person, our own included: as one line, that can neither drive the
  * terminal, nor begin a line of its own, nor turn the direction of what follows (https://trojansource.codes). What is
  * replaced stays visible, as `\u{1b}`.
  */

@@ -27,7 +27,7 @@ export interface RemoteFile {
 
 interface DownloadOptions {
   token: Secret | undefined;
-  /** Refuse whatever is not https. */
+  /** Refuse everything but https. */
   onlyTls: boolean;
   /** The address that the server answered from, where that is known. */
   peer?: string | undefined;
@@ -67,7 +67,7 @@ export async function* download(
       }
       break;
     } catch (error) {
-      // Whoever sends something at each try is slow, not dead; the time limit holds for both.
+      // A host that sends something at each try is slow, not dead; the time limit holds for both.
       failures = progress.received > before ? 1 : failures + 1;
       const elapsed = performance.now() - began;
       if (elapsed >= deps.limits.downloadTime) throw error;
@@ -172,7 +172,7 @@ function differs(url: URL, how: string): LivepatchError {
  * @throws LivepatchError `bad-answer` for a scheme that is none of ours, http where TLS is asked for, or an address
  * that brings a user and password of its own, which would be sent in the token's place.
  * @param elsewhere also for this machine and its link. What stands in an answer is asked for by root, so a server could
- * look at services that trust whoever reaches them, such as cloud metadata, by what comes of it.
+ * look at services that trust anybody who reaches them, such as cloud metadata, by what comes of it.
  */
 function requireAllowed(request: Request, onlyTls: boolean, elsewhere: boolean): void {
   const { hostname, password, protocol, username } = request.url;

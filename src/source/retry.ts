@@ -17,7 +17,7 @@ export interface RetryState {
 }
 
 /**
- * How long to pause before the next try, in milliseconds; undefined when there shall be none. Pure.
+ * How long to pause before the next try, in milliseconds; undefined for no further try. Pure.
  *
  * Full jitter: the pause is anything from nothing up to a bound that doubles, so that clients that failed together
  * do not come back together. A machine that was just booted tries for longer, since its network may not be up yet.
@@ -77,14 +77,14 @@ export function parseRetryAfter(text: string | undefined, now: Date): number | u
   return Number.isNaN(time) ? undefined : Math.max(time - now.getTime(), 0);
 }
 
-/** Pauses and returns if there shall be another try; else throws the error. */
+/** Pauses and returns when another try is due; otherwise throws the error. */
 export async function pauseOrThrow(
   error: unknown,
   persistence: RetryState,
   deps: NetworkDeps,
 ): Promise<void> {
-  const setback = transientFailureOf(error, new Date());
-  const pause = setback && pauseAfter(setback, persistence, deps);
+  const failure = transientFailureOf(error, new Date());
+  const pause = failure && pauseAfter(failure, persistence, deps);
   if (pause === undefined) throw error;
   deps.tell(`${(error as Error).message}; trying again in ${Math.ceil(pause / 1000)} s`);
   await deps.pause(pause);

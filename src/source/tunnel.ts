@@ -24,7 +24,7 @@ interface Target {
 }
 
 /**
- * Agents whose connections go through a proxy. What a proxy answers never reaches whoever asked the server: one that
+ * Agents whose connections go through a proxy. What a proxy answers never reaches the code that asked the server: one that
  * refuses a tunnel with a made-up 204 must not pass for the server that it keeps us from, as it does with agents that
  * replay its answer on the tunnel's side.
  * @param dialTimeout for the way through the proxy up to the end of the handshake with the server, milliseconds.

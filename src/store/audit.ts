@@ -5,7 +5,7 @@ import type { EventName, LivepatchEvent, PastEvent } from '../types.ts';
 import { boundedLog } from './bounded-log.ts';
 import type { Paths } from './paths.ts';
 
-/** Where each is written: the history is for whoever asks "what happened here", the security log for who watches. */
+/** Where each is written: the history answers "what happened here", the security log is for monitoring. */
 const SINKS = {
   enabled: { history: true, security: true },
   disabled: { history: true, security: true },

@@ -43,7 +43,7 @@ export const CONFIG_KEYS = {
   'cutoff-date': { default: '', parse: date, whenSet: inThePast },
   'patch-delay': { default: '0', parse: (text) => duration(text, ['s', 'm', 'h', 'd', 'w']) },
   'signing-certs': { default: '', parse: certificates, lines: true },
-  // Not the default: whoever meant false wants nothing told.
+  // Not the default: a person who meant false wants nothing to be sent.
   pings: { default: 'true', parse: yesOrNo, standIn: 'false' },
   'catalogue-root': { default: '', parse: catalogueRoot, lines: true },
   tier: { default: '', parse: tier },

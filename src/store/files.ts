@@ -151,7 +151,7 @@ function decode(bytes: Uint8Array): string {
 export const setAsideName = (path: string) => `${path}.unreadable`;
 
 /**
- * Moves whatever stands at a path of ours out of the way, be it a file, a link or a directory, to where a person may
+ * Moves whatever stands at a path of ours out of the way, file, link or directory, to where a person may
  * still look at it. It takes the place of what was set aside before: one of them is enough.
  * @returns where to.
  * @throws LivepatchError `storage`
@@ -191,7 +191,7 @@ function isDirectory(path: string): boolean {
 }
 
 /**
- * Makes a directory of ours, if it is not there, and sees to its mode, whatever the umask and whoever made it. Missing
+ * Makes a directory of ours, if it is not there, and sees to its mode, whatever the umask and whatever it was before. Missing
  * parents become searchable for everybody: a closed one would hide from `status` that the machine is enabled.
  * @throws LivepatchError `storage` also when it is a link or anything else than a directory.
  */

@@ -104,7 +104,7 @@ function masked(name: string, text: string): string {
 
 const isAddress = (name: string) => name.endsWith('-proxy') || name === 'remote-server';
 
-/** Whoever edits what `snap get` showed must not have the stars taken for a password. */
+/** A person who edits what `snap get` showed must not have the stars taken for a password. */
 function problemOf(name: string, value: unknown): string | undefined {
   if (typeof value === 'object' && value !== null) return 'must be a single value';
   const text = textOf(value) ?? '';

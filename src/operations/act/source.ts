@@ -28,7 +28,7 @@ export async function support(session: Session): Promise<Event> {
 function requireAuthToken({ authToken }: Session): Secret {
   if (authToken !== undefined) return authToken;
   throw new LivepatchError('usage', 'this server wants a token', {
-    hint: "Run 'sudo canonical-livepatch enable <token>'. Obtain one from whoever runs the server.",
+    hint: "Run 'sudo canonical-livepatch enable <token>'. Obtain one from the administrator of the server.",
   });
 }
 

@@ -7,7 +7,7 @@ import { holdsOf, remembered } from './holds.ts';
 import { obtain } from './insertion.ts';
 import { unloadReplaced } from './removal.ts';
 
-/** The end of a run: what is left to be done whatever came of it, then its result. @param reason why it ends here. */
+/** The end of a run: what is left to do in any case, then its result. @param reason why it ends here. */
 export function conclude(s: Situation, reason?: Hold): Action {
   const rest = [putBack(s), unloadReplaced(s), askForCves(s)];
   return rest.find((action) => action !== undefined && !hasFailed(action, s)) ?? end(s, reason);

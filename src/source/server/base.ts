@@ -8,7 +8,7 @@ const PROBE = 'v1/api/kernels/supported';
  * Where the API is: at the configured address, with a slash at its end. Of a server that is configured as http, it is
  * asked first, by a request that holds nothing of the machine, whether it redirects to https on the same host; if so,
  * all that follows goes there, and no token was ever sent over http. Nothing is remembered beyond this object, so that
- * a server may become http again; whoever is on the way can always answer such a probe in the server's place.
+ * a server may become http again; anybody on the path can answer such a probe in the server's place.
  * @returns a function that asks once, and again after a failure. It throws what exchange.ts says.
  */
 export function apiBase(transport: Transport, server: URL): () => Promise<URL> {
