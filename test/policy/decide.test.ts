@@ -777,6 +777,21 @@ describe('what this kernel had', () => {
       'prove 121.1',
     ],
     [
+      'comes back though the check failed, as where the boot service could not',
+      { before: ['121.1'], run: { check: 'failed' } },
+      'prove 121.1',
+    ],
+    [
+      'comes back though no check is due',
+      {
+        goal: BY_TIMER,
+        before: ['121.1'],
+        config: { checkInterval: DAY },
+        state: { ...RECENT, advice: offers(), applied: [applied('121.1', { bootId: 'before' })] },
+      },
+      'prove 121.1',
+    ],
+    [
       'gives way to what is newer',
       {
         before: ['121.1'],

@@ -35,7 +35,8 @@ export function update(s: Situation): Action {
   if (run.check === 'not-yet' && wantsCheck(s)) {
     return s.tokenError === undefined ? { do: 'check-in' } : fail(s.tokenError);
   }
-  if (run.check !== 'done') return conclude(s);
+  // Without news, what was applied before stays in use: a boot service that failed is made up for.
+  if (run.check !== 'done') return (mode.apply ? restore(s) : undefined) ?? conclude(s);
   return upgrade(s) ?? restore(s) ?? takeOutWithdrawn(s) ?? unloadReplaced(s) ?? conclude(s);
 }
 
