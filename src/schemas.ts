@@ -18,13 +18,19 @@ export const text = (length: number) =>
 export const hex = (length: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${length}}$`), `not ${length} lower-case hex digits`));
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Whether the day that an RFC 3339 text begins with exists: Date.parse takes February 30 for March 2. */
+export function isOnCalendar(text: string): boolean {
+  const day = text.slice(0, 10);
+  const time = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
+}
 /** RFC 3339, in UTC or with an offset. */
 export const Time = v.pipe(
   text(40),
   v.isoTimestamp(),
-  v.check((value) => !Number.isNaN(Date.parse(value)), 'not a time'),
+  v.check((value) => !Number.isNaN(Date.parse(value)) && isOnCalendar(value), 'not a time'),
 );
-const PlainDate = v.pipe(text(10), v.isoDate());
+const PlainDate = v.pipe(text(10), v.isoDate(), v.check(isOnCalendar, 'not a date'));
 /**
  * `121.4`: what a person reads and what notices name; compared number by number. One spelling a version: with `121.4.0`
  * or `0121.4` beside it, what is known by its version could come back under another.

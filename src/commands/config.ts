@@ -62,7 +62,7 @@ Changing remote-server on an enabled machine asks the new server first, and chan
 }
 
 async function changesIn(words: string[]): Promise<Record<string, string>> {
-  const changes: Record<string, string> = {};
+  const changes: [key: string, value: string][] = [];
   if (words.filter((word) => word.endsWith('=@stdin')).length > 1) {
     throw new LivepatchError('usage', 'only one value can come from standard input');
   }
@@ -70,9 +70,10 @@ async function changesIn(words: string[]): Promise<Record<string, string>> {
     const at = word.indexOf('=');
     if (at < 1) throw new LivepatchError('usage', `${nameOf(word)} is not of the form key=value`);
     const value = word.slice(at + 1);
-    changes[word.slice(0, at)] = value === '@stdin' ? await allOfStdin() : value;
+    changes.push([word.slice(0, at), value === '@stdin' ? await allOfStdin() : value]);
   }
-  return changes;
+  // Unlike an assignment, this makes a key of `__proto__`, too.
+  return Object.fromEntries(changes);
 }
 
 /** Anything that does not look like a key may be a value that lost its key, with a password in it. */

@@ -2,6 +2,7 @@ import { LivepatchError, messageOf } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { decodePem, type PemBlock } from '../patch/pem.ts';
 import { noProxyProblem, proxyProblem, serverUrlProblem } from '../policy/addresses.ts';
+import { isOnCalendar } from '../schemas.ts';
 import type { Config, LogLevel } from '../types.ts';
 
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'notice', 'warning', 'error'];
@@ -215,7 +216,8 @@ function date(text: string): string | undefined {
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
-  if (Number.isNaN(time)) throw new Error('must be an RFC 3339 date, such as 2026-07-16T00:00:00Z');
+  if (Number.isNaN(time) || !isOnCalendar(text))
+    throw new Error('must be an RFC 3339 date, such as 2026-07-16T00:00:00Z');
   return text;
 }
 

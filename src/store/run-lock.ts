@@ -1,8 +1,18 @@
-import { closeSync, constants, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { LivepatchError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type Ending, runSync } from '../programs.ts';
-import { PRIVATE, storageError } from './files.ts';
+import { PRIVATE, setAside, storageError } from './files.ts';
 
 /** In seconds: flock ends by itself, this is for one that does not. */
 const SLACK = 60;
@@ -50,11 +60,31 @@ export function lockHolder(path: string): string | undefined {
 
 function openLock(path: string): number {
   try {
+    if (isObstructed(path)) clearWay(path);
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, PRIVATE);
     fchmodSync(fd, PRIVATE);
     return fd;
   } catch (error) {
     throw storageError('open', path, error);
+  }
+}
+
+/** By a directory, link or FIFO, which no run of ours ever made. */
+function isObstructed(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === false;
+}
+
+/**
+ * One run at a time, by a lock on the directory: of two that both saw the obstacle, the slower one would otherwise move
+ * the lock that the faster one has taken since.
+ */
+function clearWay(path: string): void {
+  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    flock(directory, ['--exclusive'], 0);
+    if (isObstructed(path)) setAside(path);
+  } finally {
+    closeSync(directory);
   }
 }
 

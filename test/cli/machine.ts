@@ -26,6 +26,8 @@ interface RunOptions {
   closedStdout?: boolean;
   /** The kernels that are installed, instead of this machine's. */
   installed?: string[];
+  /** What the kernel was booted with, instead of this machine's /proc/cmdline. */
+  commandLine?: string;
   /** A file to print to. */
   stdoutTo?: string;
   /** On a terminal of so many columns; stdout and stderr are then one. */
@@ -89,6 +91,10 @@ function around(command: string[], options: RunOptions): string[] {
     const { installed: _, ...others } = options;
     return ['unshare', '--mount', 'sh', '-euc', INSTALL, installed.join(' '), ...around(command, others)];
   }
+  if (options.commandLine !== undefined) {
+    const { commandLine, ...others } = options;
+    return ['unshare', '--mount', 'sh', '-euc', BOOTED_WITH, commandLine, ...around(command, others)];
+  }
   if (asNobody) return ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', ...command];
   if (columns === undefined) return command;
   return ['script', '--quiet', '--return', '--command', onTerminal(command, columns), '/dev/null'];
@@ -102,6 +108,12 @@ const INSTALL = `
     touch /mnt/modules/$release/modules.order
   done
   mount -t overlay -o lowerdir=/mnt:/usr/lib none /usr/lib
+  exec "$@"`;
+
+const BOOTED_WITH = `
+  mount -t tmpfs none /mnt
+  echo "$0" >/mnt/cmdline
+  mount --bind /mnt/cmdline /proc/cmdline
   exec "$@"`;
 
 /** Root of a container need not be allowed to. */

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { configFile } from '../../src/store/config.ts';
-import { CONFIG_KEYS, type ConfigKey } from '../../src/store/config-keys.ts';
+import { CONFIG_KEYS } from '../../src/store/config-keys.ts';
 import { parseLines, withValue } from '../../src/store/config-lines.ts';
 import { readIfThere } from '../../src/store/files.ts';
-import { makeSigner } from '../patch/make/pki.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { PRIVATE_KEY, CERTIFICATE as pem, REFUSED, ROOT, TAKEN } from './config-values.ts';
 import { OBSTACLES } from './obstacles.ts';
 
 /** Every control character, letters of one to three bytes, and a mark of the byte order. */
@@ -19,10 +19,6 @@ const anyText = fc
     },
   )
   .map((codes) => String.fromCodePoint(...codes));
-
-const ROOT = '{"signed": {"_type": "root", "version": 1}, "signatures": []}';
-const pem = makeSigner().pem.trim();
-const PRIVATE_KEY = '-----BEGIN PRIVATE KEY-----\nMIIopensesame\n-----END PRIVATE KEY-----';
 
 let path: string;
 beforeEach(() => {
@@ -274,72 +270,10 @@ describe('a line that is wrong', () => {
 });
 
 describe('a value that is set', () => {
-  const REFUSED: [string, string, string][] = [
-    ['no-such-key', '1', 'no-such-key: is not a configuration key'],
-    ['__proto__', '1', 'what is before the =: is not a configuration key'],
-    ['constructor', '1', 'constructor: is not a configuration key'],
-    ['http://u:opensesame@x/?a', '1', 'what is before the =: is not a configuration key'],
-    ['tier', ' ', "tier: is blank; 'tier=' puts the default back"],
-    ['check-interval', '5', 'check-interval: must be 0, or a whole number of minutes, at least 60'],
-    ['cutoff-date', '2999-01-01T00:00:00Z', 'cutoff-date: must be in the past'],
-    [
-      'remote-server',
-      'file:///media/stick',
-      'remote-server: only a catalogue can be at a file:/// address, and that needs catalogue-root',
-    ],
-    ['remote-server', 'https://x/?a', 'remote-server: must hold no query (?)'],
-    ['remote-server', 'https://x/#a', 'remote-server: must hold no fragment (#)'],
-    ['remote-server', 'https://x/ y', 'remote-server: must hold no white space'],
-    ['remote-server', 'file://host/x', 'remote-server: must be a URL that begins with https:// or http://'],
-    [
-      'http-proxy',
-      'http://u:50%@proxy',
-      'http-proxy: holds a % in its user or password that encodes nothing: write %25 there',
-    ],
-    [
-      'no-proxy',
-      'http://x',
-      'no-proxy: "http://x" can never match: write a name or an address without a scheme',
-    ],
-    ['catalogue-root', '{"signed": {"_type": "targets"}}', "catalogue-root: must be a catalogue's root.json"],
-    ['catalogue-root', 'null', "catalogue-root: must be a catalogue's root.json"],
-    ['catalogue-root', '[]', "catalogue-root: must be a catalogue's root.json"],
-    ['tier', 'a'.repeat(65), 'tier: must be at most 64 lower-case letters, digits and dashes'],
-    ['ca-certs', PRIVATE_KEY, 'ca-certs: holds a private key: give the certificates alone'],
-    ['ca-certs', `${pem}\n${PRIVATE_KEY}`, 'ca-certs: holds a private key: give the certificates alone'],
-    [
-      'signing-certs',
-      PRIVATE_KEY.replace('PRIVATE', 'RSA PRIVATE'),
-      'signing-certs: holds a private key: give the certificates alone',
-    ],
-    [
-      'signing-certs',
-      PRIVATE_KEY.replace(/\n-----END.*/, ''),
-      'signing-certs: holds a private key: give the certificates alone',
-    ],
-    ['catalogue-root', PRIVATE_KEY, 'catalogue-root: holds a private key: give the certificates alone'],
-    ['ca-certs', 'abc', 'ca-certs: must be PEM certificates'],
-    [
-      'ca-certs',
-      `${pem}\n${pem.slice(0, 200)}`,
-      'ca-certs: certificate 2 of 2, line LINE: it is broken or cut short',
-    ],
-    [
-      'ca-certs',
-      `${pem}\n${pem.replaceAll('CERTIFICATE', 'CERTIFICATE REQUEST')}`,
-      'ca-certs: certificate 2 of 2, line LINE: it is not a certificate',
-    ],
-    [
-      'signing-certs',
-      pem.replace(/[A-Za-z]\n/, '!\n'),
-      'signing-certs: certificate 1 of 1, line 1: it is broken or cut short',
-    ],
-  ];
-
   it.each(REFUSED)('is refused, %s=%j, and all stays as it was', (key, value, reason) => {
     const before = 'tier: edge\nlog-level: "broken\n';
     writeFileSync(path, before);
-    const message = `config update aborted: ${reason.replace('LINE', String(pem.split('\n').length + 1))}`;
+    const message = `config update aborted: ${reason}`;
     let thrown: Error | undefined;
     try {
       configFile(path).update({ 'dial-timeout': '33s', [key]: value });
@@ -348,29 +282,11 @@ describe('a value that is set', () => {
     }
     expect(thrown).toMatchObject({
       ...{ code: 'config', exitStatus: 78, message },
-      hint: "Nothing was changed. 'canonical-livepatch config' shows all keys.",
+      hint: expect.stringMatching(/^Nothing was changed\. /),
     });
     expect(JSON.stringify([thrown?.message, thrown?.cause])).not.toContain('opensesame');
     expect(readFileSync(path, 'utf8')).toBe(before);
   });
-
-  const TAKEN: [ConfigKey, string, object][] = [
-    ['dial-timeout', ' 20s\n', { dialTimeout: 20_000 }],
-    ['remote-server', ' https://x.test/a/ \n', { remoteServer: new URL('https://x.test/a/') }],
-    ['http-proxy', '1.2.3.4', { httpProxy: '1.2.3.4' }],
-    ['https-proxy', 'socks5://fleet:p%40ss@[::1]:1080', { httpsProxy: 'socks5://fleet:p%40ss@[::1]:1080' }],
-    ['no-proxy', '*', { noProxy: '*' }],
-    ['no-proxy', '*.example.com, 10.0.0.0/8', { noProxy: '*.example.com, 10.0.0.0/8' }],
-    ['catalogue-root', ROOT, { catalogueRoot: ROOT }],
-    ['catalogue-root', JSON.stringify(JSON.parse(ROOT), null, 2), {}],
-    ['tier', 'slow-2', { tier: 'slow-2' }],
-    ['revert-withdrawn', 'true', { revertWithdrawn: true }],
-    ['ca-certs', pem, { caCerts: `${pem}\n` }],
-    ['ca-certs', `\ufeff${pem}\n`, { caCerts: `${pem}\n` }],
-    ['ca-certs', pem.replaceAll('\n', '\r\n'), { caCerts: `${pem}\n` }],
-    ['ca-certs', `subject=CN = x\n${pem}\n\nissuer\n\n${pem}\n# end`, { caCerts: `${pem}\n${pem}\n` }],
-    ['signing-certs', pem.replace(/^/gm, '  '), { signingCerts: `${pem}\n` }],
-  ];
 
   it.each(TAKEN)('is taken, %s=%j', (key, value, values) => {
     const file = configFile(path);

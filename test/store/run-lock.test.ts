@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { takeRunLock } from '../../src/store/run-lock.ts';
+import { lockHolder, takeRunLock } from '../../src/store/run-lock.ts';
 import { temporaryDirectory } from '../temporary.ts';
+import { OBSTACLES } from './obstacles.ts';
 
 describe('the run lock', () => {
   it('is held by one run at a time, and names who holds it', () => {
@@ -15,6 +17,15 @@ describe('the run lock', () => {
         message: `another canonical-livepatch is running (refresh, pid ${process.pid})`,
       }),
     );
+  });
+
+  it.each(Object.entries(OBSTACLES))('is taken where %s is in its place, by one run', (_what, obstruct) => {
+    const path = join(temporaryDirectory(), 'run-lock');
+    obstruct(path);
+    using _lock = takeRunLock(path, 'refresh', 0);
+    expect(lstatSync(path).isFile()).toBe(true);
+    expect(lockHolder(path)).toBe(`refresh, pid ${process.pid}`);
+    expect(() => takeRunLock(path, 'revert', 0)).toThrow(expect.objectContaining({ code: 'busy' }));
   });
 
   it('is free again at the end of the block', () => {

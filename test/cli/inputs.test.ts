@@ -1,0 +1,108 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Secret } from '../../src/secret.ts';
+import { EMPTY_STATE } from '../../src/store/state.ts';
+import { REFUSED, TAKEN, UNUSABLE } from '../store/config-values.ts';
+import { OBSTACLES } from '../store/obstacles.ts';
+import { canMount, machine, TOKEN } from './machine.ts';
+
+/** What administrators type and break, on the built command. */
+
+describe('config on the built command', () => {
+  it.each([...REFUSED, ...UNUSABLE])(
+    'refuses %s=%j, and leaves all as it was',
+    async (key, value, reason) => {
+      const { common, run } = await machine();
+      const path = join(common, 'config');
+      writeFileSync(path, 'tier: edge\nlog-level: "broken\n');
+      const isLine = !value.includes('\n');
+      const words = ['config', 'dial-timeout=33s', `${key}=${isLine ? value : '@stdin'}`];
+      const { status, stderr, stdout } = await run(words, { stdin: value });
+      expect([status, stdout]).toEqual([78, '']);
+      expect(stderr).toContain(`config update aborted: ${reason}\nNothing was changed. `);
+      expect(stderr).not.toContain('opensesame');
+      expect(readFileSync(path, 'utf8')).toBe('tier: edge\nlog-level: "broken\n');
+    },
+  );
+
+  // White space around it, as `echo … | config key=@stdin` and editors leave it.
+  it.each(TAKEN)('takes %s=%j, and says so when it is asked', async (key, value) => {
+    const { run, store } = await machine();
+    expect(await run(['config', `${key}=@stdin`], { stdin: `${value}\n` })).toMatchObject({
+      status: 0,
+      stdout: '',
+    });
+    expect(store.config.problems()).toEqual([]);
+    const { stdout } = await run(['config', key, '--format', 'json']);
+    const kept = JSON.parse(stdout)[key];
+    const certificates = (text: string) => text.match(/BEGIN CERT/g)?.length;
+    expect(certificates(kept)).toBe(certificates(value));
+    if (!/[\n\ufeff]/.test(value.trim())) expect(kept).toBe(value.trim());
+  });
+});
+
+describe('disable on the built command', () => {
+  const files = ['machine-token', 'config', 'last-check', 'snap-settings', 'pings.json', 'run-lock'];
+
+  it.each(files.flatMap((file) => Object.keys(OBSTACLES).map((what) => [file, what] as const)))(
+    'ends well with %s that is %s, and the machine can be enabled again',
+    async (file, what) => {
+      const { common, run, store } = await machine({ ...EMPTY_STATE });
+      // Nobody is there: it has to end well offline, too.
+      if (file !== 'config') store.config.update({ 'remote-server': 'https://127.0.0.1:1' });
+      const path = join(common, file);
+      rmSync(path, { force: true });
+      OBSTACLES[what]?.(path);
+      const ended = await run(['disable']);
+      expect(ended).toMatchObject({ status: 0, stdout: expect.stringContaining('Successfully disabled') });
+      expect(ended.stderr).not.toContain(TOKEN);
+      expect(store.token.exists()).toBe(false);
+    },
+  );
+});
+
+/** What the words of the switch make of a run: on the kernel's command line, as boot loaders and people put them. */
+const SWITCH = 'canonical_livepatch_mode';
+const REAL_LINE = 'BOOT_IMAGE=/boot/vmlinuz-6.8.0-45-generic root=UUID=5c0ffee ro quiet splash';
+
+describe.runIf(canMount())('the kill switch on the built command', () => {
+  it.each([
+    [`${SWITCH}=stop`, 'stop'],
+    [`${SWITCH}=normal quiet ${SWITCH}=stop`, 'stop'],
+    [`"${SWITCH}=stop"`, 'stop'],
+    [`${SWITCH}="stop"`, 'stop'],
+    [`${SWITCH}=halt`, 'stop'],
+    [`${SWITCH}=`, 'stop'],
+    [`${SWITCH}=no-refresh`, 'no-refresh'],
+    [`${SWITCH}=normal ${SWITCH}=no-refresh`, 'no-refresh'],
+    [`${SWITCH}=no-apply ${SWITCH}=no-refresh`, 'stop'],
+  ])('of %s has nobody asked, and says that it is on', async (words, mode) => {
+    const says = mode === 'stop' ? 'nobody is contacted and nothing is applied' : 'nobody is contacted';
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { run, store } = await machine({ ...EMPTY_STATE });
+    const { port } = server.address() as AddressInfo;
+    store.config.update({ 'remote-server': `https://127.0.0.1:${port}` });
+    const commandLine = `${REAL_LINE} ${words}`;
+    const refreshed = await run(['refresh'], { commandLine });
+    expect(refreshed).toMatchObject({ status: 0, stdout: expect.stringContaining(SWITCH) });
+    const said = await run(['doctor'], { commandLine });
+    expect(said.stdout).toContain(`✗ mode: ${SWITCH}, set in the kernel command line: ${says}\n`);
+    expect((await run(['status', '--format', 'humane'], { commandLine })).stdout).toContain(SWITCH);
+    const ended = await run(['disable'], { commandLine });
+    const untold = `warning: the server could not be told: ${SWITCH} forbids it\n`;
+    expect(ended).toMatchObject({ status: 0, stderr: untold });
+    expect(connections).toBe(0);
+    // Without the word the same machine asks.
+    store.token.write(new Secret(TOKEN));
+    await run(['refresh'], { commandLine: REAL_LINE });
+    expect(connections).toBeGreaterThan(0);
+  });
+});
