@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { execa } from 'execa';
 import { formatMetadata } from '../../src/patch/metadata.ts';
 import { draft } from '../../src/publish/draft.ts';
 import { packPatchFile, stemOf } from '../../src/publish/patch-file.ts';
@@ -138,7 +137,7 @@ async function signDetached(
   return inTemporaryDirectory(async (directory) => {
     const file = join(directory, 'signed');
     await writeFile(file, bytes);
-    await execa(kernel.signFile, ['-dp', 'sha512', keyFile, certFile, file]);
+    await runForKernel(kernel, [kernel.signFile, '-dp', 'sha512', keyFile, certFile, file]);
     return readFile(`${file}.p7s`);
   });
 }

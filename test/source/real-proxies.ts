@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -64,6 +65,9 @@ export async function startTlsFront(behind: number, pki: Pki, hosts = ['127.0.0.
   return port;
 }
 
+const DANTE = '/usr/sbin/danted';
+export const hasDante = existsSync(DANTE);
+
 /**
  * dante: SOCKS 5 (RFC 1928), without a password, for it knows no users but the system's own. Made of processes that
  * share memory, which it gives back when it is asked to end. @returns its port.
@@ -86,7 +90,7 @@ export async function startDante(): Promise<number> {
     ].join('\n'),
   );
   const args = ['-N', '1', '-f', config, '-p', join(directory, 'pid')];
-  await start('/usr/sbin/danted', args, port, 'SIGTERM');
+  await start(DANTE, args, port, 'SIGTERM');
   return port;
 }
 
