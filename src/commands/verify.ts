@@ -40,6 +40,8 @@ export class Verify extends LivepatchCommand {
     const verifications = verify(this.context(), args.files, {
       keys: flags.keys,
       allowSha256: flags['allow-sha256'],
+      // A line for each of many has no room for it.
+      withDigest: flags.format !== 'humane' || args.files.length === 1,
     });
     const refused =
       flags.format === 'humane'

@@ -2,7 +2,12 @@ import { during, LivepatchError, messageOf } from '../errors.ts';
 import type { Examination } from '../patch/examine.ts';
 import type { Revoked, Trust } from '../patch/trust.ts';
 import type { Verification } from '../report/verification.ts';
-import { openInputFile, readCertificateFiles } from '../store/input-files.ts';
+import {
+  openInputFile,
+  type ReusableMemory,
+  readCertificateFiles,
+  reusableMemory,
+} from '../store/input-files.ts';
 import type { TrustAnchor } from '../types.ts';
 import type { Context } from './context.ts';
 import { revokedBy, trustAnchors } from './trust.ts';
@@ -11,6 +16,8 @@ export interface VerifyOptions {
   /** File or directory of certificates; undefined for the pinned ones. */
   keys: string | undefined;
   allowSha256: boolean;
+  /** Whether anybody will read the digests: over a signature on SHA-256 each costs a second pass over the module. */
+  withDigest: boolean;
 }
 
 /**
@@ -23,11 +30,16 @@ export interface VerifyOptions {
 export async function* verify(
   context: Context,
   files: readonly string[],
-  { keys, allowSha256 }: VerifyOptions,
+  { keys, allowSha256, withDigest }: VerifyOptions,
 ): AsyncGenerator<Verification> {
   const anchors = keys === undefined ? await pinnedAnchors(context) : await givenAnchors(keys);
   const trust: Trust = { anchors, allowSha256, revoked: lastRevoked(context) };
-  for (const file of files) yield verificationOf(file, await examineFile(file, trust), context.now());
+  const memory = reusableMemory();
+  for (const path of files) {
+    const examination = await examineFile(path, memory, trust);
+    const digest = (withDigest && examination.signed?.digest) || null;
+    yield { ...verificationOf(path, examination, context.now()), digest };
+  }
 }
 
 /** What the source last told this machine of withdrawn patches and revoked keys. */
@@ -60,10 +72,10 @@ async function givenAnchors(keys: string): Promise<TrustAnchor[]> {
   return readCertificateFiles(keys).flatMap(({ source, bytes }) => parseCertificates(bytes, source));
 }
 
-async function examineFile(path: string, trust: Trust): Promise<Examination> {
+async function examineFile(path: string, memory: ReusableMemory, trust: Trust): Promise<Examination> {
   const { examine } = await import('../patch/examine.ts');
   try {
-    using file = openInputFile(path);
+    using file = openInputFile(path, memory);
     return await examine(file, trust);
   } catch (refusal) {
     if (refusal instanceof LivepatchError) return { refusal };
@@ -75,7 +87,7 @@ function verificationOf(
   file: string,
   { kind, signature, signed, module, metadata, refusal }: Examination,
   now: Date,
-): Verification {
+): Omit<Verification, 'digest'> {
   return {
     file,
     kind: kind ?? null,
@@ -89,10 +101,6 @@ function verificationOf(
             'not-after': signed.signer.notAfter,
             expired: new Date(signed.signer.notAfter) < now,
           },
-    // For a signature over SHA-256 it costs a second pass over the module, so only for those who print it.
-    get digest() {
-      return signed?.digest ?? null;
-    },
     livepatch: module?.livepatch ?? null,
     module: module?.name ?? metadata?.module ?? null,
     kernel: metadata?.kernel ?? module?.release ?? null,

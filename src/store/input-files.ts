@@ -21,13 +21,31 @@ const CHUNK = 16 * 1024;
 /** What certificates are called in the field; `.x509` is the kernel's own. */
 const CERTIFICATE = /\.(pem|crt|cer|der|x509)$/i;
 
-/** @throws LivepatchError `storage`, as the methods of what it returns do. */
-export function openInputFile(path: string): InputFile {
+/** Gives memory of this many bytes, which is the caller's until the next is asked for. */
+export type ReusableMemory = (size: number) => Uint8Array;
+
+/** Memory for one file after another: with memory of its own for each, collecting that takes a third of the time. */
+export function reusableMemory(): ReusableMemory {
+  let memory = Buffer.alloc(0);
+  return (size) => {
+    if (size > memory.length) memory = Buffer.allocUnsafeSlow(size);
+    return memory.subarray(0, size);
+  };
+}
+
+/**
+ * @param memory where `bytes` reads the file to; by default, memory that lasts.
+ * @throws LivepatchError `storage`, as the methods of what it returns do.
+ */
+export function openInputFile(
+  path: string,
+  memory: ReusableMemory = (size) => Buffer.allocUnsafeSlow(size),
+): InputFile {
   try {
     // O_NONBLOCK: opening a FIFO must not hang.
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      return inputFile(fd, path);
+      return inputFile(fd, path, memory);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -46,7 +64,7 @@ function unreadable(path: string, error: unknown): LivepatchError {
   return new LivepatchError('storage', message, { cause: error });
 }
 
-function inputFile(fd: number, path: string): InputFile {
+function inputFile(fd: number, path: string, memory: ReusableMemory): InputFile {
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw new Error('not a regular file');
   const read = (into: Uint8Array, position: number): Uint8Array => {
@@ -60,7 +78,7 @@ function inputFile(fd: number, path: string): InputFile {
     head: read(new Uint8Array(HEAD), 0),
     bytes(limit) {
       if (stat.size > limit) throw storageError('read', path, new Error(`larger than ${limit} bytes`));
-      const all = Buffer.allocUnsafeSlow(stat.size);
+      const all = memory(stat.size);
       for (let filled = 0; filled < all.length; ) {
         const part = read(all.subarray(filled), filled);
         if (part.length === 0) throw storageError('read', path, new Error('it was cut while it was read'));

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -58,12 +59,15 @@ function givenMachine() {
   };
   const run = async (
     paths: string[],
-    options: { keys?: string | undefined; allowSha256?: boolean } = { keys: file('signer.pem', signer.pem) },
+    options: { keys?: string | undefined; allowSha256?: boolean; withDigest?: boolean } = {
+      keys: file('signer.pem', signer.pem),
+    },
   ) => {
     const all: Verification[] = [];
     for await (const verification of verify(context, paths, {
       keys: undefined,
       allowSha256: false,
+      withDigest: true,
       ...options,
     })) {
       all.push(verification);
@@ -224,6 +228,30 @@ describe('verify', () => {
     expect(over256).toMatchObject({ verdict: 'accepted', signature: 'good' });
     // The identity of the code does not depend on how it was signed.
     expect(over256?.digest).toBe(over512?.digest);
+  });
+
+  test('reads one file after another into the same memory, and says of each what is its own', async () => {
+    const { file, run } = givenMachine();
+    const contents = ['one', 'another, which is larger', 'two'].map((text) =>
+      makeModule({ name: `lkp_${text.slice(0, 3)}`, filler: Buffer.from(text) }),
+    );
+    const paths = contents.map((content, index) =>
+      file(`${index}.ko`, append(content, opensslSign(content, signer, '-md', 'sha256'))),
+    );
+    const options = { keys: file('c.pem', signer.pem), allowSha256: true };
+
+    expect(await run(paths, options)).toMatchObject(
+      contents.map((content, index) => ({
+        file: paths[index],
+        module: ['lkp_one', 'lkp_ano', 'lkp_two'][index],
+        digest: hash('sha512', content),
+        verdict: 'accepted',
+      })),
+    );
+    // Nobody takes a second pass over the modules when nobody reads the digests.
+    expect(await run(paths, { ...options, withDigest: false })).toMatchObject(
+      paths.map(() => ({ digest: null, verdict: 'accepted' })),
+    );
   });
 
   test('shows that a certificate has expired, and accepts', async () => {
