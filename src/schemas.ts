@@ -40,7 +40,7 @@ export const Version = v.pipe(
   v.regex(/^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$/, 'not a patch version'),
 );
 export const ArchitectureName = v.picklist(['amd64', 'arm64', 's390x']);
-/** `6.8.0-1047.50-aws`, `6.1.0-56-amd64`: it pollUntil part of a file name, so it cannot hold a slash. */
+/** `6.8.0-1047.50-aws`, `6.1.0-56-amd64`: it is part of a file name, so it cannot hold a slash. */
 export const KernelVersion = v.pipe(text(64), v.regex(/^[0-9][0-9A-Za-z.+~_-]*$/, 'not a kernel version'));
 
 /** What the kernel and tools take as a module's name, short enough for the kernel's own field. */

@@ -180,7 +180,17 @@ export interface WithdrawnPatch {
 export interface Answer {
   /** The source's clock, where it tells it. */
   issuedAt?: string | undefined;
+  /** Of a catalogue. */
+  freshness?: Freshness | undefined;
   advice: Advice | 'unchanged';
+}
+
+/** A catalogue is signed anew before it expires, so that nobody can hold an old one up for ever. */
+export interface Freshness {
+  /** When it was last signed, where it says so. */
+  renewedAt?: string | undefined;
+  /** From when on it would be refused. */
+  expiresAt: string;
 }
 
 /** `metadata.json` of a patch file, whose detached signature is beside it. */
@@ -266,7 +276,7 @@ export interface State {
   /** The last check-in, good or not. */
   lastCheck?: { at: string; error?: string | undefined } | undefined;
   /** The last answer that was accepted. */
-  lastGoodCheck?: { at: string; issuedAt?: string | undefined } | undefined;
+  lastGoodCheck?: ({ at: string } & Pick<Answer, 'issuedAt' | 'freshness'>) | undefined;
   advice?: Advice | undefined;
   /** What the administrator should know of the configuration, as of the last check-in. */
   warnings: string[];
@@ -382,6 +392,8 @@ export type EventName =
   | 'reverted'
   /** The server refuses this machine or its token. */
   | 'denied'
+  /** A catalogue was not renewed in time, or the clock says so: nobody knows what is being missed. */
+  | 'expired'
   | 'configured';
 
 /** One of these events. Holds no secret. */

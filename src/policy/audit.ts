@@ -11,7 +11,7 @@ export function auditOf(event: Event, before: Memory, machine: Machine): Livepat
     case 'erased':
       return event.wasEnabled ? [{ what: 'disabled' }] : [];
     case 'check-failed':
-      return event.denied ? [{ what: 'denied', why: event.error.code, message: event.error.message }] : [];
+      return checkFailure(event);
     case 'transition-finished': {
       const replaced = before.state.applied.filter(
         ({ bootId, digest, module }) =>
@@ -58,6 +58,13 @@ export function auditOf(event: Event, before: Memory, machine: Machine): Livepat
     default:
       return [];
   }
+}
+
+/** That nobody was reached passes by itself; what a person has to see to is told. */
+function checkFailure({ denied, error }: Extract<Event, { kind: 'check-failed' }>): LivepatchEvent[] {
+  const { code, message } = error;
+  if (denied) return [{ what: 'denied', why: code, message }];
+  return code === 'expired' || code === 'clock' ? [{ what: 'expired', why: code, message }] : [];
 }
 
 /** What is not provably a patch for this kernel was `refused`; whatever else went wrong, has failed. */

@@ -1,7 +1,7 @@
 import type { LivepatchError } from '../errors.ts';
 import type { Secret } from '../secret.ts';
 import type {
-  Advice,
+  Answer,
   AppliedPatch,
   Candidate,
   Config,
@@ -149,7 +149,7 @@ export type Removal =
 export type Event =
   | { kind: 'support'; support: Support }
   | { kind: 'registered'; token: Secret }
-  | { kind: 'checked-in'; advice: Advice | 'unchanged'; issuedAt: string | undefined; warnings: string[] }
+  | ({ kind: 'checked-in'; warnings: string[] } & Answer)
   | { kind: 'check-failed'; error: LivepatchError; denied: boolean; warnings: string[] }
   | { kind: 'fetched'; candidate: Candidate }
   | { kind: 'proven'; patch: Patch }

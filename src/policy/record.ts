@@ -56,10 +56,11 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
     }
 
     case 'checked-in': {
-      const { advice, issuedAt, warnings } = event;
+      const { advice, freshness, issuedAt, warnings } = event;
       const known = advice === 'unchanged' ? state.advice : advice;
       const failure = stillMatters(state.failure, known, state) ? state.failure : undefined;
-      const checks = { lastCheck: { at }, lastGoodCheck: { at, issuedAt }, advice: known, warnings, failure };
+      const lastGoodCheck = { at, issuedAt, freshness };
+      const checks = { lastCheck: { at }, lastGoodCheck, advice: known, warnings, failure };
       return { ...memory, state: { ...state, ...checks }, run: { ...run, check: 'done' } };
     }
 

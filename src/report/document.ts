@@ -5,6 +5,7 @@ import type {
   AppliedPatch,
   Architecture,
   Fix,
+  Freshness,
   Hold,
   HoldReason,
   KeptCves,
@@ -33,6 +34,8 @@ export interface StatusDocument {
   checkError: string | undefined;
   /** Undefined when none ever succeeded. */
   lastGoodCheck: string | undefined;
+  /** The newest state of a catalogue that was seen; undefined when patches come from a server. */
+  freshness: Freshness | undefined;
   /** No check has succeeded for so long that what is said here may be outdated. */
   outdated: boolean;
   bootTime: string;
@@ -126,6 +129,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     lastCheck: lastCheck?.at,
     checkError: lastCheck?.error,
     lastGoodCheck: lastGoodCheck?.at,
+    freshness: lastGoodCheck?.freshness,
     outdated,
     bootTime: machine.bootTime,
     uptimeSeconds: machine.uptimeSeconds,

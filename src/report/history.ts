@@ -25,6 +25,8 @@ function told({ message, replaced = [], version, what }: PastEvent): string {
       return `${what}: ${patch}: ${message}`;
     case 'denied':
       return `denied: the server refuses this machine: ${message}`;
+    case 'expired':
+      return `not up to date: ${message}`;
     case 'configured':
       return 'configured: settings were changed';
   }

@@ -13,6 +13,7 @@ export function renderHumane(document: StatusDocument, options: { verbose: boole
     ['kernel', document.kernel],
     ['server check-in', checkIn(document)],
     ['last good check', lastGoodCheck(document)],
+    ['catalogue', catalogue(document, options)],
     ['kernel state', kernelState(document)],
     ['patch state', patchState(document)],
     ['patch version', document.version || undefined],
@@ -121,6 +122,21 @@ function lastGoodCheck({
   if (outdated)
     return `✗ ${since(last, now)}, which is too long: patches may be missing, run 'sudo canonical-livepatch refresh'`;
   return checkError === undefined ? undefined : since(last, now);
+}
+
+/** How old the newest state is that this machine knows of: to be told when it counts for nothing any more. */
+function catalogue(
+  { checkError, freshness, now }: StatusDocument,
+  { verbose }: { verbose: boolean },
+): string | undefined {
+  const isExpired = freshness !== undefined && now >= new Date(freshness.expiresAt);
+  // Of a check that failed, the line above tells why.
+  if (freshness === undefined || !(verbose || (isExpired && checkError === undefined))) return undefined;
+  const { expiresAt, renewedAt } = freshness;
+  const renewed = renewedAt === undefined ? 'in time' : `since ${wholeSeconds(renewedAt)}`;
+  if (isExpired)
+    return `✗ has not been renewed ${renewed}, as far as is known here: it expired on ${wholeSeconds(expiresAt)}`;
+  return `renewed ${since(renewedAt, now)}, good until ${wholeSeconds(expiresAt)}`;
 }
 
 function missing({ missing: versions }: StatusDocument): string | undefined {

@@ -32,6 +32,10 @@ export function renderJson(document: StatusDocument): string {
       },
     ],
     tier: document.tier,
+    Catalogue: document.freshness && {
+      Renewed: wholeSeconds(document.freshness.renewedAt),
+      Expires: wholeSeconds(document.freshness.expiresAt),
+    },
     'Fixed-CVEs': fixedCves(document),
     ...blockedByConfig(document.blocked),
   });

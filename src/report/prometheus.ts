@@ -27,6 +27,16 @@ export function renderPrometheus(document: StatusDocument): string {
       time(document.lastGoodCheck),
     ),
     metric(
+      'catalogue_renewed_timestamp_seconds',
+      'When the newest state of the catalogue that was seen was signed.',
+      time(document.freshness?.renewedAt),
+    ),
+    metric(
+      'catalogue_expires_timestamp_seconds',
+      'When the newest state of the catalogue that was seen expires.',
+      time(document.freshness?.expiresAt),
+    ),
+    metric(
       'supported_until_timestamp_seconds',
       'The date the running kernel is covered until.',
       time(document.upgradeRequiredDate),

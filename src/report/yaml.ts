@@ -30,6 +30,10 @@ export function renderYaml(document: StatusDocument): string {
       },
     ],
     tier: document.tier,
+    catalogue: document.freshness && {
+      renewed: document.freshness.renewedAt && new Date(document.freshness.renewedAt),
+      expires: new Date(document.freshness.expiresAt),
+    },
   });
 }
 

@@ -15,6 +15,7 @@ const SINKS = {
   failed: { history: true, security: false },
   reverted: { history: true, security: true },
   denied: { history: true, security: true },
+  expired: { history: true, security: true },
   configured: { history: false, security: true },
 } as const satisfies Record<EventName, { history: boolean; security: boolean }>;
 

@@ -33,7 +33,13 @@ const AppliedPatchSchema = v.object({
 const StateSchema = v.object({
   schema: v.literal(SCHEMA),
   lastCheck: v.optional(v.object({ at: Time, error: v.optional(v.string()) })),
-  lastGoodCheck: v.optional(v.object({ at: Time, issuedAt: v.optional(Time) })),
+  lastGoodCheck: v.optional(
+    v.object({
+      at: Time,
+      issuedAt: v.optional(Time),
+      freshness: v.optional(v.object({ renewedAt: v.optional(Time), expiresAt: Time })),
+    }),
+  ),
   advice: v.optional(AdviceSchema),
   warnings: v.array(v.string()),
   applied: v.array(AppliedPatchSchema),

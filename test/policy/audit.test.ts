@@ -44,6 +44,12 @@ describe('what of an event goes into the history', () => {
       having(),
       [denied],
     ],
+    ...(['expired', 'clock'] as const).map((why): [string, Event, Memory, object[]] => [
+      `a check that failed because of what is ${why}`,
+      { kind: 'check-failed', error: error(why), denied: false, warnings: [] },
+      having(),
+      [{ what: 'expired', why, message: 'it went wrong' }],
+    ]),
     [
       'not a check that failed',
       { kind: 'check-failed', error: error('network'), denied: false, warnings: [] },

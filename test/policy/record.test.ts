@@ -84,6 +84,7 @@ describe('what is remembered of the source', () => {
       kind: 'checked-in',
       advice: offers('122.1'),
       issuedAt: 'its clock',
+      freshness: { renewedAt: 'a day ago', expiresAt: 'in a week' },
       warnings: ['new'],
     };
     expect(upon(event, having(FULL))).toEqual(
@@ -91,7 +92,11 @@ describe('what is remembered of the source', () => {
         {
           ...FULL,
           lastCheck: { at: AT },
-          lastGoodCheck: { at: AT, issuedAt: 'its clock' },
+          lastGoodCheck: {
+            at: AT,
+            issuedAt: 'its clock',
+            freshness: { renewedAt: 'a day ago', expiresAt: 'in a week' },
+          },
           advice: offers('122.1'),
           warnings: ['new'],
         },

@@ -62,6 +62,9 @@ end-of-life                          checked      nothing-to-apply        -     
 not-covered                          checked      nothing-to-apply        -      no-newer-kernel        not-covered
 upgraded-after-a-reboot              needs-check  unknown                 -      not-enough-information unchecked
 check-failed                         check-failed applied                 121.1  can-wait               unchecked
+catalogue-up-to-date                 checked      applied                 121.1  can-wait               up-to-date
+catalogue-not-renewed                check-failed applied                 121.1  can-wait               unchecked
+catalogue-expired-meanwhile          checked      applied                 121.1  can-wait               up-to-date
 outdated                             needs-check  applied                 121.1  can-wait               unchecked
 `;
 

@@ -88,6 +88,12 @@ describe('the status document, in every state and every format', () => {
         },
       ],
       ...(json.tier && { tier: json.tier }),
+      ...(json.Catalogue && {
+        catalogue: {
+          ...(json.Catalogue.Renewed && { renewed: new Date(json.Catalogue.Renewed) }),
+          expires: new Date(json.Catalogue.Expires),
+        },
+      }),
     });
     expect(json.Uptime).toBe('3600');
   });

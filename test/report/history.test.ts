@@ -15,6 +15,10 @@ it.each<[LivepatchEvent, string]>([
     'held back: patch 2.1 was withdrawn',
   ],
   [{ what: 'failed', version: '2.1', message: 'a\nb\x1b[2J' }, 'failed: patch 2.1: a\\u{a}b\\u{1b}[2J'],
+  [
+    { what: 'expired', why: 'expired', message: 'the catalogue has not been renewed since 2026-11-10' },
+    'not up to date: the catalogue has not been renewed since 2026-11-10',
+  ],
 ])('%j', (event, line) => {
   expect(told(event)).toBe(`2026-11-22T11:00:00Z  ${line}`);
 });

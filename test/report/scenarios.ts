@@ -118,6 +118,8 @@ function held(...holds: Hold[]): Scenario {
 
 const CHECK_FAILED =
   'livepatch check failed: POST request to "https://livepatch.example/v1/client/0123456789abcdef0123456789abcdef/updates" failed';
+const NOT_RENEWED =
+  'livepatch check failed: the catalogue has not been renewed since 2026-11-15T04:00:00Z: its timestamp.json expired on 2026-11-22T04:00:00Z';
 const CUTOFF = 'after the cutoff-date 2026-11-10T00:00:00Z';
 
 const CVES: KeptCves = {
@@ -274,6 +276,35 @@ const SCENARIOS: Record<string, Scenario> = {
       lastGoodCheck: { at: '2026-11-22T08:06:00Z' },
     }),
     kernel: live(P121),
+  },
+  'catalogue-up-to-date': {
+    state: checked({
+      applied: [CLEAN],
+      lastGoodCheck: {
+        ...GOOD_CHECK,
+        freshness: { renewedAt: '2026-11-20T04:00:00Z', expiresAt: '2026-11-27T04:00:00Z' },
+      },
+    }),
+    kernel: live(CLEAN),
+  },
+  'catalogue-not-renewed': {
+    state: checked({
+      applied: [CLEAN],
+      lastCheck: { ...GOOD_CHECK, error: NOT_RENEWED },
+      lastGoodCheck: {
+        at: '2026-11-22T03:06:00Z',
+        freshness: { renewedAt: '2026-11-15T04:00:00Z', expiresAt: '2026-11-22T04:00:00Z' },
+      },
+    }),
+    kernel: live(CLEAN),
+  },
+  'catalogue-expired-meanwhile': {
+    state: checked({
+      applied: [CLEAN],
+      lastGoodCheck: { ...GOOD_CHECK, freshness: { expiresAt: '2026-11-22T11:30:00Z' } },
+    }),
+    kernel: live(CLEAN),
+    mode: { contact: false, apply: true, sources: ['the kernel command line'] },
   },
   outdated: {
     state: checked({ applied: [CLEAN], lastCheck: OUTDATED, lastGoodCheck: OUTDATED }),

@@ -12,7 +12,11 @@ import { OBSTACLES } from './obstacles.ts';
 
 const FULL = {
   lastCheck: { at: '2026-11-22T12:00:00Z', error: 'livepatch check failed' },
-  lastGoodCheck: { at: '2026-11-22T11:00:00Z', issuedAt: '2026-11-22T11:00:01Z' },
+  lastGoodCheck: {
+    at: '2026-11-22T11:00:00Z',
+    issuedAt: '2026-11-22T11:00:01Z',
+    freshness: { renewedAt: '2026-11-20T11:00:00Z', expiresAt: '2026-11-27T11:00:00Z' },
+  },
   advice: {
     kernel: PATCH.kernel,
     support: 'supported',

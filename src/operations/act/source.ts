@@ -59,10 +59,10 @@ export async function checkIn(session: Session, situation: Situation): Promise<E
   context.progress(`checking in with ${nameOf(config.remoteServer)}`);
   try {
     const source = await sourceOf(session);
-    const { advice, issuedAt } = await source.checkIn(reportOf(session, situation), tokenFor(session));
-    warnOfClock(session, issuedAt);
+    const answer = await source.checkIn(reportOf(session, situation), tokenFor(session));
+    warnOfClock(session, answer.issuedAt);
     if (source.registry !== undefined) session.pings.connect(source.registry);
-    return { kind: 'checked-in', advice, issuedAt, warnings };
+    return { kind: 'checked-in', ...answer, warnings };
   } catch (error) {
     if (!(error instanceof LivepatchError)) throw error;
     const failure = during('livepatch check failed', error);

@@ -1,5 +1,6 @@
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import { wholeSeconds } from '../../report/format.ts';
 import type { Config } from '../../types.ts';
 import {
   type Check,
@@ -86,10 +87,12 @@ function isAboutCertificates({ cause }: LivepatchError): boolean {
 export const server = online(({ remoteServer }, { network: { answer } }) => {
   if ('notAsked' in answer) return unknown(answer.notAsked);
   if (answer instanceof LivepatchError) return failed(answer, "Check 'remote-server'.");
+  const { freshness } = answer;
+  if (freshness === undefined) return ok(`${nameOf(remoteServer)} answers`);
+  const { expiresAt, renewedAt } = freshness;
+  const renewed = renewedAt === undefined ? 'is up to date' : `was renewed on ${renewedAt}`;
   return ok(
-    answer.from === 'server'
-      ? `${nameOf(remoteServer)} answers`
-      : `the catalogue at ${nameOf(remoteServer)} is signed as pinned, and up to date`,
+    `the catalogue at ${nameOf(remoteServer)} is signed as pinned, ${renewed} and good until ${wholeSeconds(expiresAt)}`,
   );
 });
 

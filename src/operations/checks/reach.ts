@@ -3,7 +3,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Secret } from '../../secret.ts';
 import { type LookedUp, lookUp, proxyOf } from '../../source/look-up.ts';
 import { NO_TOKEN } from '../../store/token.ts';
-import type { Config, Machine, Mode, Support } from '../../types.ts';
+import type { Config, Freshness, Machine, Mode, Support } from '../../types.ts';
 import type { Context } from '../context.ts';
 import { asFailure, attempt } from './diagnostic.ts';
 
@@ -18,7 +18,8 @@ export interface Reached {
 interface Answered {
   /** Whether the source covers this kernel. */
   support: Support;
-  from: 'server' | 'catalogue';
+  /** Of a catalogue; undefined for a server. */
+  freshness: Freshness | undefined;
 }
 
 /** Why nobody was asked. */
@@ -67,10 +68,10 @@ async function ask(context: Context, config: Config, machine: Machine): Promise<
   try {
     const source = await context.connect({ ...config, dialTimeout }, { trial: true });
     if (source.registry !== undefined)
-      return { support: await source.registry.support(machine), from: 'server' };
+      return { support: await source.registry.support(machine), freshness: undefined };
     const report = { machine, cutoffDate: false, patchDelay: false };
-    const { advice } = await source.checkIn(report, tokenOf(context));
-    return { support: advice === 'unchanged' ? 'supported' : advice.support, from: 'catalogue' };
+    const { advice, freshness } = await source.checkIn(report, tokenOf(context));
+    return { support: advice === 'unchanged' ? 'supported' : advice.support, freshness };
   } catch (error) {
     return asFailure(error);
   }

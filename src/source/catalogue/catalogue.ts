@@ -3,9 +3,9 @@ import type { TargetFile } from '@tufjs/models';
 import * as v from 'valibot';
 import { LivepatchError, messageOf } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { CveDataSchema, RevokedKeysSchema } from '../../schemas.ts';
+import { CveDataSchema, RevokedKeysSchema, Time } from '../../schemas.ts';
 import type { Secret } from '../../secret.ts';
-import type { Advice, Config, Machine } from '../../types.ts';
+import type { Advice, Config, Freshness, Machine } from '../../types.ts';
 import { NETWORK_DEPS, type NetworkDeps } from '../network-deps.ts';
 import type { CvesFetched, Source } from '../source.ts';
 import { type TransportConfig, transport } from '../transport.ts';
@@ -51,23 +51,26 @@ export function catalogue(config: CatalogueConfig, deps: CatalogueDeps): Source 
   /** The last that was found up to date in this run. */
   let trusted: TrustedCatalogue | undefined;
 
-  async function refresh(token: Secret | undefined): Promise<TrustedCatalogue> {
-    trusted = await openTrusted({ store, host: at(METADATA), token, clockSkew });
+  async function refresh(token: Secret | undefined, host = at(METADATA)): Promise<TrustedCatalogue> {
+    trusted = await openTrusted({ store, host, token, clockSkew });
     return trusted;
   }
 
   return {
     async checkIn({ known, machine }, token) {
-      const current = await refresh(token);
-      tellOfSlowClock(current.issued, network);
+      const host = at(METADATA);
+      const current = await refresh(token, host);
+      const { freshness } = current;
+      const times = { freshness, issuedAt: clockOf(host, freshness) };
       const listing: Listing = {
         target: await targetOf(current, machine),
         revokedKeys: revokedKeys(current),
       };
       const tag = tagOf(listing, tier);
-      if (tag === known) return { advice: 'unchanged' };
+      if (tag === known) return { ...times, advice: 'unchanged' };
       const index = listing.target && (await fetchIndex(at(TARGETS), listing.target, machine, token));
-      return { advice: { ...adviceOf(index, machine, tier), revokedKeys: listing.revokedKeys, tag } };
+      const advice = { ...adviceOf(index, machine, tier), revokedKeys: listing.revokedKeys, tag };
+      return { ...times, advice };
     },
     fetch({ sha256, size }, token) {
       return at('').stream({ path: patchPath(sha256), sha256, size }, token);
@@ -205,13 +208,13 @@ function adviceOf(
 }
 
 /**
- * A clock that is behind makes expired metadata look fresh, and only that: it must not keep a machine from patches that
- * are as genuine as ever.
+ * What the time is at least, or what the host says that it is. A clock that is behind makes expired metadata look fresh,
+ * and only that: it must not keep a machine from patches that are as genuine as ever.
  */
-function tellOfSlowClock(issued: string | undefined, { limits, tell }: NetworkDeps): void {
-  const now = new Date();
-  if (issued === undefined || Date.parse(issued) <= now.getTime() + limits.clockSkew) return;
-  tell(`this machine's clock says ${now.toISOString()}, but the catalogue was signed at ${issued}`);
+function clockOf({ clock }: Host, { renewedAt }: Freshness): string | undefined {
+  if (renewedAt !== undefined && new Date(renewedAt) > new Date()) return renewedAt;
+  const told = v.safeParse(Time, clock?.toISOString());
+  return told.success ? told.output : undefined;
 }
 
 function sha256(content: string | Uint8Array): string {

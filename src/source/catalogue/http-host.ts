@@ -94,8 +94,9 @@ function settledTag(headers: IncomingHttpHeaders): string | undefined {
   return age < 2000 ? undefined : headers.etag;
 }
 
-function clockIn({ date }: IncomingHttpHeaders): Date | undefined {
-  const clock = new Date(date ?? '');
+/** A cache gives the date of when it asked, and how many seconds ago that was (RFC 9111 section 5.1). */
+function clockIn({ age = '0', date }: IncomingHttpHeaders): Date | undefined {
+  const clock = new Date(Date.parse(date ?? '') + 1000 * Number(age));
   return Number.isNaN(clock.getTime()) ? undefined : clock;
 }
 

@@ -10,7 +10,9 @@ import { TrustedMetadataStore } from 'tuf-js/dist/store.js';
 import * as v from 'valibot';
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import { Time } from '../../schemas.ts';
 import type { Secret } from '../../secret.ts';
+import type { Freshness } from '../../types.ts';
 import type { Host } from './host.ts';
 import { FIELD, metadataFile } from './layout.ts';
 import type { MetadataStore } from './metadata-store.ts';
@@ -33,11 +35,12 @@ export interface TrustedCatalogue {
   prefixed: boolean;
   /** A field of the signed part of the top-level targets. */
   field(name: string): unknown;
-  /** When the timestamp was signed, where it says so. */
-  issued: string | undefined;
+  freshness: Freshness;
 }
 
 const { metadata: BOUNDS } = LIMITS.catalogue;
+/** What comes later is not RFC 3339, and could be written down but not read again. */
+const LAST_DAY = Date.UTC(9999, 11, 31);
 
 /**
  * The workflow of a TUF client (section 5 of the specification) around the checks of tuf-js. Its own `Updater` does the
@@ -67,9 +70,15 @@ class Client implements TrustedCatalogue {
     this.#trusted = this.#check('root', root, () => new TrustedMetadataStore(root));
   }
 
-  get issued(): string | undefined {
-    const issued = this.#trusted.timestamp?.signed.unrecognizedFields[FIELD.issued];
-    return typeof issued === 'string' ? issued : undefined;
+  /** From what every check verifies; a bin that has expired fails the check of the kernels in it alone. */
+  get freshness(): Freshness {
+    const { root, snapshot, targets, timestamp } = this.#trusted;
+    const renewed = v.safeParse(Time, timestamp?.signed.unrecognizedFields[FIELD.issued]);
+    const ends = [root, timestamp, snapshot, targets].map((role) => Date.parse(role?.signed.expires ?? ''));
+    return {
+      renewedAt: renewed.success ? renewed.output : undefined,
+      expiresAt: new Date(Math.min(...ends, LAST_DAY)).toISOString(),
+    };
   }
 
   get prefixed(): boolean {

@@ -50,7 +50,8 @@ describe("Ubuntu's Pro client", () => {
         ...['applied', 'applied-everything-fixed', 'applied-and-newer-kernel-packages', 'stack'],
         ...['beside-the-patch-of-somebody-else', 'withdrawn-and-in-use', 'withdrawn-before-it-was-applied'],
         ...['nothing-due', 'covered-until-a-date', 'newer-packages-of-another-kernel'],
-        ...['check-failed', 'outdated'],
+        ...['check-failed', 'outdated', 'catalogue-not-renewed', 'catalogue-expired-meanwhile'],
+        'catalogue-up-to-date',
       ].sort(),
     );
   });

@@ -8,6 +8,10 @@ import { indexOf, listed, makeCatalogue, patchBytes, publishPatches } from '../.
 import { temporaryDirectory } from '../../temporary.ts';
 import { MACHINE, machineAt, machineOf, reportOf, versionsIn } from './scene.ts';
 
+function signedIn({ files }: ReturnType<typeof makeCatalogue>, role: string) {
+  return JSON.parse((files.get(`metadata/${role}.json`) as Buffer).toString('utf8')).signed;
+}
+
 describe('a catalogue as a source', () => {
   it('names what its index names, as it is', async () => {
     const made = makeCatalogue();
@@ -59,6 +63,37 @@ describe('a catalogue as a source', () => {
   it('says that a kernel is not supported which is not in it', async () => {
     const { machine } = await machineOf(makeCatalogue());
     expect(await machine.checkIn()).toMatchObject({ support: 'unsupported', candidates: [] });
+  });
+
+  it('tells when the catalogue was renewed, until when it is good, and what time its host has', async () => {
+    const made = makeCatalogue();
+    const { host, machine } = await machineOf(made);
+    const { expires, 'x-livepatch-issued': issued } = signedIn(made, 'timestamp');
+    host.clock = new Date('2026-11-22T12:00:00Z');
+    const first = await machine.source().checkIn(reportOf(), undefined);
+    const times = {
+      freshness: { renewedAt: issued, expiresAt: expires.replace('Z', '.000Z') },
+      issuedAt: '2026-11-22T12:00:00.000Z',
+    };
+    expect(first).toMatchObject(times);
+    const known = first.advice === 'unchanged' ? undefined : first.advice.tag;
+    expect(await machine.source().checkIn(reportOf({ known }), undefined)).toEqual({
+      ...times,
+      advice: 'unchanged',
+    });
+  });
+
+  it.each([
+    ['through a cache', { date: 'Sun, 22 Nov 2026 11:00:00 GMT', age: '3600' }, '2026-11-22T12:00:00.000Z'],
+    ['in no form of ours', { date: 'Fri, 31 Dec 99999 23:59:59 GMT' }, undefined],
+    ['that is none', { date: 'now' }, undefined],
+  ])('takes the time of a host %s as it is meant', async (_, headers, issuedAt) => {
+    const made = makeCatalogue();
+    const { host, machine } = await machineOf(made);
+    for (const [path, bytes] of made.files)
+      host.overrides.set(path, (_, response) => void response.writeHead(200, headers).end(bytes));
+    host.overrides.set('metadata/2.root.json', (_, response) => void response.writeHead(404, headers).end());
+    expect((await machine.source().checkIn(reportOf(), undefined)).issuedAt).toBe(issuedAt);
   });
 
   it('hands out the file of a patch', async () => {
