@@ -53,10 +53,7 @@ async function connect(
   const metadata = trial
     ? (await import('./source/catalogue/metadata-store.ts')).onTopOf(store.catalogue)
     : store.catalogue;
-  return catalogue(
-    { ...config, tier: config.tier ?? 'stable' },
-    { clientVersion, root: Buffer.from(root), metadata, network },
-  );
+  return catalogue(config, { clientVersion, root: Buffer.from(root), metadata, network });
 }
 
 const { stderr, env } = process;

@@ -29,7 +29,6 @@ export const LIMITS = {
     bootTime: 5 * 60 * SECOND,
     /** but not for longer than this after the first try. */
     bootPatience: 90 * SECOND,
-    /** A server's clock that is further from ours than this is warned of. */
     /** A server's clock that is further from ours than this is reported. */
     clockSkew: 10 * 60 * SECOND,
     /** All vulnerabilities that were ever named in a kernel series: some thousands since 2024. */

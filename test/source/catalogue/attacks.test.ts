@@ -1,7 +1,8 @@
-import { Metadata, MetadataKind, MetaFile, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
+import { MetadataKind, MetaFile, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type CatalogueKey, generateKey } from '../../../src/publish/catalogue/keys.ts';
 import { binOf, indexPath, patchPath, storedPath } from '../../../src/source/catalogue/layout.ts';
+import { FAR, forge, put, SPEC } from '../../catalogue/forge.ts';
 import {
   indexOf,
   KERNEL,
@@ -28,35 +29,6 @@ function inDays(days: number): void {
 }
 
 afterEach(() => void vi.useRealTimers());
-
-/** What somebody who has stolen keys can put into the place of metadata. */
-function forge(
-  made: TestCatalogue,
-  path: string,
-  kind: MetadataKind,
-  keys: CatalogueKey[],
-  edit: (signed: Record<string, unknown>) => void,
-): void {
-  const json = JSON.parse((made.files.get(path) as Buffer).toString('utf8'));
-  edit(json.signed);
-  const metadata = Metadata.fromJSON(kind as MetadataKind.Targets, json);
-  metadata.signatures = {};
-  for (const key of keys) metadata.sign((data) => key.sign(data));
-  made.files.set(path, Buffer.from(JSON.stringify(metadata.toJSON())));
-}
-
-function put(
-  made: TestCatalogue,
-  path: string,
-  signed: Targets | Snapshot | Timestamp,
-  key: CatalogueKey,
-): void {
-  const metadata = new Metadata(signed as Targets);
-  metadata.sign((data) => key.sign(data));
-  made.files.set(path, Buffer.from(JSON.stringify(metadata.toJSON())));
-}
-
-const [SPEC, FAR] = ['1.0.31', '2099-01-01T00:00:00Z'];
 
 describe('arbitrary software', () => {
   it('a patch file that is another ends in an error', async () => {
