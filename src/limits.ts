@@ -134,7 +134,6 @@ export const LIMITS = {
      * the next, and a fleet would crowd towards the end of the hour (1.4 times the mean, says the simulation).
      */
     timerSlack: 60 * 60 * SECOND,
-    /** After this long without a check-in, check at boot; otherwise wait for the timer, to avoid a thundering herd. */
     /**
      * After this long without a check-in, check at boot; otherwise wait for the timer, to avoid a thundering herd after a
      * mass reboot.

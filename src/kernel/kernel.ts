@@ -46,9 +46,10 @@ export interface Kernel {
   watchFaults(): Promise<FaultWatch>;
   /**
    * Inserts the module that an open descriptor holds. Returns when its transition has *started*; see `waitForTransition`.
+   * @param certificate where the signer's lies as DER: what to enrol in a kernel that does not know it.
    * @throws LivepatchError `no-permission` when it could not be taken out again, `kernel-refused`
    */
-  insert(fd: number): Promise<void>;
+  insert(fd: number, certificate?: string): Promise<void>;
   /**
    * Waits until a patch's transition is over.
    * @throws LivepatchError `transition` when it stalls, naming the tasks that hold it up, or when the patch vanishes.
@@ -87,9 +88,9 @@ export function linuxKernel(root = '/'): Kernel {
     modules: () => livePatchModules(root),
     refusedTargets: () => refusedTargets(root),
     watchFaults: async () => watchFaults(root),
-    async insert(fd) {
+    async insert(fd, certificate) {
       requireControl(root);
-      await insertModule(root, fd);
+      await insertModule(root, fd, certificate);
     },
     waitForTransition: (name) => waitForTransition(root, name),
     waitForIdle: () => waitForIdle(root),

@@ -14,9 +14,10 @@ import { pollUntil } from './wait.ts';
 /**
  * Inserts the module that this open descriptor holds. Never with `-f`: the kernel would take it for unsigned.
  * Tries again while another patch is in transition, for the kernel allows one at a time.
+ * @param certificate the signer's, as a file in DER, for the hint of a kernel that does not know it.
  * @throws LivepatchError `kernel-refused`
  */
-export async function insertModule(root: string, fd: number): Promise<void> {
+export async function insertModule(root: string, fd: number, certificate?: string): Promise<void> {
   await provideDigest(root);
   for (let attempt = 1; ; attempt += 1) {
     const wasInTransition = isInTransition(root);
@@ -27,7 +28,7 @@ export async function insertModule(root: string, fd: number): Promise<void> {
     // It may have ended meanwhile.
     const mayPass = isBusy(refusal) && (wasInTransition || isInTransition(root));
     if (!mayPass || attempt === LIMITS.kernel.busyRetries)
-      throw insertionRefused(root, refusal, log.read() ?? []);
+      throw insertionRefused(root, refusal, log.read() ?? [], certificate);
     await sleep(LIMITS.kernel.busyPause);
   }
 }

@@ -10,15 +10,14 @@ import { type KernelSecurity, readSecurity } from './security.ts';
 /** What was to be done, what the kernel said of it, and what is known of the kernel. */
 interface Refusal {
   root: string;
+  /** Where the signer's certificate lies as DER, which is all that mokutil takes. */
+  certificate?: string | undefined;
   /** What the kernel logged meanwhile, as far as it is about this. */
   reasons: readonly string[];
   security: KernelSecurity;
 }
 
 const MORE = "See 'sudo dmesg' for the kernel's reason.";
-const ENROL =
-  'The kernel takes no module that is signed with this key. Enrol its certificate; with Secure Boot: ' +
-  "'sudo mokutil --import cert.der', reboot, and confirm at the console.";
 const NO_DIGEST =
   'The kernel has no SHA-512 at hand, so that it cannot check the signature. ' +
   "Run 'sudo modprobe sha512_generic' and try again.";
@@ -52,9 +51,15 @@ export function isBusy(text: string): boolean {
 /**
  * @param text what kmod said.
  * @param records what the kernel said meanwhile.
+ * @param certificate the signer's, as a file in DER, where there is one.
  */
-export function insertionRefused(root: string, text: string, records: readonly LogRecord[]): LivepatchError {
-  const refusal: Refusal = { root, reasons: reasonsIn(records), security: readSecurity(root) };
+export function insertionRefused(
+  root: string,
+  text: string,
+  records: readonly LogRecord[],
+  certificate?: string,
+): LivepatchError {
+  const refusal: Refusal = { root, certificate, reasons: reasonsIn(records), security: readSecurity(root) };
   const errno = Object.keys(HINTS).find((known) => text.includes(known));
   const hint = errno === undefined ? MORE : HINTS[errno];
   const what = [errno ?? withoutPaths(text), ...refusal.reasons].join('; ');
@@ -109,21 +114,34 @@ function withoutPaths(text: string): string {
   return plainName(line.replace(/^.*: ERROR: /, '').replace(/^.*\/proc\/\d+\/fd\/\d+: /, ''), 200);
 }
 
-function notPermitted({ security }: Refusal): string {
+function notPermitted(refusal: Refusal): string {
+  const { security } = refusal;
   if (security.modulesDisabled === true) {
     return 'Loading and unloading modules is switched off (kernel.modules_disabled) until the next boot.';
   }
   if (security.capSysModule === false) {
     return 'This process may not load or unload modules (CAP_SYS_MODULE), as in a container: run it on the host.';
   }
-  if (security.lockdown === 'integrity' || security.lockdown === 'confidentiality') return ENROL;
+  if (security.lockdown === 'integrity' || security.lockdown === 'confidentiality') return enrol(refusal);
   return 'Something forbids it, such as a security module (AppArmor, SELinux): see its log.';
 }
 
-function signatureRefused({ reasons, security }: Refusal): string {
+function enrol({ certificate }: Refusal): string {
+  const steps =
+    certificate === undefined
+      ? "'openssl x509 -in cert.pem -outform DER -out cert.der', 'sudo mokutil --import cert.der'"
+      : `'sudo mokutil --import ${certificate}'`;
+  return (
+    'The kernel takes no module that is signed with this key. Enrol its certificate; with Secure Boot: ' +
+    `${steps}, reboot, and confirm at the console.`
+  );
+}
+
+function signatureRefused(refusal: Refusal): string {
+  const { reasons, security } = refusal;
   const lacksDigest =
     security.digestAvailable === false || reasons.some((reason) => reason.includes('unsupported crypto'));
-  if (!lacksDigest) return ENROL;
+  if (!lacksDigest) return enrol(refusal);
   return snapFrom(process.env) === undefined ? NO_DIGEST : `${NO_DIGEST} A snap may not do that by itself.`;
 }
 

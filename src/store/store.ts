@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Events, events } from './audit.ts';
@@ -35,6 +36,12 @@ export interface Store {
   lockHolder(): string | undefined;
   /** The certificates shipped with the client, by file. */
   shippedCertificates(): { source: string; bytes: Uint8Array }[];
+  /**
+   * Where a certificate that is shipped with the client lies as DER, which is all that `mokutil` takes; undefined for
+   * others. Never throws.
+   * @param fingerprint SHA-256 of the certificate, lower-case hex.
+   */
+  derOf(fingerprint: string): string | undefined;
   /** The TUF root of a catalogue that is shipped with the client. @throws LivepatchError `storage` */
   shippedRoot(): string | undefined;
   /** The CAs that are shipped with the client, PEM: for a server whose CA is in nobody's pool. @throws LivepatchError `storage` */
@@ -63,6 +70,7 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     probe: () => probe(paths),
     lockHolder: () => lockHolder(paths.runLock),
     shippedCertificates: () => certificatesIn(paths.keys),
+    derOf: (fingerprint) => derOf(paths.keys, fingerprint),
     shippedRoot: () => readIfThere(paths.catalogueRoot),
     shippedCas: () => certificatesIn(paths.ca).map(({ bytes }) => Buffer.from(bytes).toString('utf8')),
     runLock(who) {
@@ -86,5 +94,17 @@ function certificatesIn(directory: string): { source: string; bytes: Uint8Array 
   } catch (error) {
     if (isMissing(error)) return [];
     throw storageError('read the certificates in', directory, error);
+  }
+}
+
+function derOf(directory: string, fingerprint: string): string | undefined {
+  try {
+    const files = readdirSync(directory).filter((name) => name.endsWith('.der'));
+    return files
+      .map((name) => join(directory, name))
+      .find((path) => createHash('sha256').update(readFileSync(path)).digest('hex') === fingerprint);
+  } catch {
+    // It is only for a hint.
+    return undefined;
   }
 }

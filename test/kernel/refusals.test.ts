@@ -136,6 +136,17 @@ describe('a module that the kernel refuses', () => {
     }
   });
 
+  it.each([
+    ['/snap/x/keys/ours.der', /: 'sudo mokutil --import \/snap\/x\/keys\/ours\.der', reboot/],
+    [
+      undefined,
+      /: 'openssl x509 -in cert\.pem -outform DER -out cert\.der', 'sudo mokutil --import cert\.der'/,
+    ],
+  ])('for its key is told which certificate to enrol, with the file %s', (file, hint) => {
+    const refusal = insertionRefused(tree.root, kmod('Key was rejected by service'), [], file);
+    expect(refusal.hint).toMatch(hint);
+  });
+
   it('for want of a digest in a snap is told that the snap cannot load it', () => {
     vi.stubEnv('SNAP_NAME', 'canonical-livepatch');
     for (const name of ['SNAP', 'SNAP_COMMON', 'SNAP_DATA']) vi.stubEnv(name, '/snap');

@@ -253,7 +253,7 @@ describe('doctor', () => {
       verdict: 'unknown',
       found:
         'Secure Boot is on, lockdown is integrity, module.sig_enforce is off: the kernel takes only modules that are signed with a key it knows; whether it knows yours (signing-certs) shows when a patch is inserted',
-      next: "Enrol the certificate of signing-certs: 'sudo mokutil --import cert.der', reboot, and confirm at the console.",
+      next: "Enrol the certificate of signing-certs: 'openssl x509 -in cert.pem -outform DER -out cert.der', 'sudo mokutil --import cert.der', reboot, and confirm at the console.",
     });
   });
 

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { enable } from '../../src/operations/enable.ts';
 import { refresh } from '../../src/operations/refresh.ts';
 import { status } from '../../src/operations/status.ts';
@@ -44,6 +44,17 @@ describe('refresh', () => {
     expect(await refresh(context)).toMatchObject({ kind: 'applied', patches: [{ version: '122.1' }] });
     expect(kernel.deeds).toEqual([`insert ${FIRST}`, `insert ${SECOND}`, `remove ${FIRST}`]);
     expect(status(context)).toMatchObject({ patchState: 'applied', version: '122.1' });
+  });
+
+  it('tells the kernel where the certificate of the signer lies as DER, for its hint', async () => {
+    const { common, kernel, publish, context } = await enabled();
+    const keys = join(common, '../keys');
+    mkdirSync(keys);
+    writeFileSync(join(keys, 'ours.der'), OURS.der);
+    const insert = vi.spyOn(kernel, 'insert');
+    publish('121.1');
+    await refresh(context);
+    expect(insert).toHaveBeenCalledExactlyOnceWith(expect.any(Number), join(keys, 'ours.der'));
   });
 
   it('applies again after a reboot', async () => {

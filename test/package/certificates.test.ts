@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { certificatesAsDer } from '../../snap/packaging/stage.ts';
+import { parseCertificates } from '../../src/patch/trust.ts';
+import { openStore } from '../../src/store/store.ts';
 import { makeSigner } from '../patch/make/pki.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
@@ -30,6 +32,19 @@ describe('the pinned certificates', { timeout: 60_000 }, () => {
     ] as const) {
       expect(readFileSync(join(directory, file)).equals(der(pem))).toBe(true);
     }
+  });
+
+  it('are found by the client, for the hint of a kernel that does not know one', async () => {
+    const [home, { pem }] = [temporaryDirectory(), makeSigner()];
+    const keys = join(home, 'keys');
+    mkdirSync(keys);
+    writeFileSync(join(keys, 'both.pem'), `${makeSigner().pem}${pem}`);
+    await certificatesAsDer(keys);
+    const { derOf } = openStore({ LIVEPATCH_ROOT: home });
+    const [anchor] = parseCertificates(Buffer.from(pem), 'given');
+    expect(derOf(anchor?.fingerprint ?? '')).toBe(join(keys, 'both-2.der'));
+    expect(derOf('0'.repeat(64))).toBeUndefined();
+    expect(openStore({ LIVEPATCH_ROOT: join(home, 'none') }).derOf('0'.repeat(64))).toBeUndefined();
   });
 
   it('need not be there', async () => {

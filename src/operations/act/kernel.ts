@@ -15,7 +15,7 @@ export async function insert(session: Session, { patch }: The<'insert'>): Promis
   session.faults = await context.kernel.watchFaults();
   try {
     using module = context.store.payloads.forKernel(file.module);
-    await context.kernel.insert(module.fd);
+    await context.kernel.insert(module.fd, context.store.derOf(file.signer.fingerprint));
     session.inserted = context.monotonic();
     return { kind: 'inserted', patch };
   } catch (error) {

@@ -100,7 +100,7 @@ export function secureBoot({ config, security, context }: DiagnosticContext): Ve
   }
   return unknown(
     `${enforced}; whether it knows yours (signing-certs) shows when a patch is inserted`,
-    "Enrol the certificate of signing-certs: 'sudo mokutil --import cert.der', reboot, and confirm at the console.",
+    "Enrol the certificate of signing-certs: 'openssl x509 -in cert.pem -outform DER -out cert.der', 'sudo mokutil --import cert.der', reboot, and confirm at the console.",
   );
 }
 
