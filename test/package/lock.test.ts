@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import lock from '../../package-lock.json' with { type: 'json' };
+import { locate } from '../../snap/packaging/sbom.ts';
 
 interface Locked {
   dependencies?: Record<string, string>;
@@ -12,15 +13,8 @@ it('has an entry in the lock for everything that npm ci looks for, whatever the 
   const packages = lock.packages as Record<string, Locked>;
   const missing = Object.entries(packages).flatMap(([path, { dependencies, optionalDependencies }]) =>
     Object.keys({ ...dependencies, ...optionalDependencies }).filter(
-      (name) => !resolves(packages, path, name),
+      (name) => locate(path, name) === undefined,
     ),
   );
   expect(missing).toEqual([]);
 });
-
-/** As Node looks: in the package's own node_modules, then in that of each package around it. */
-function resolves(packages: Record<string, Locked>, path: string, name: string): boolean {
-  if (`${path === '' ? '' : `${path}/`}node_modules/${name}` in packages) return true;
-  const around = path.lastIndexOf('node_modules/');
-  return around !== -1 && resolves(packages, path.slice(0, Math.max(0, around - 1)), name);
-}
