@@ -121,6 +121,8 @@ export const LIMITS = {
     steps: 12,
     /** insmod and rmmod return at once unless the module's own init hangs; so does snapctl unless snapd is stuck. */
     commandTime: 60 * SECOND,
+    /** dpkg's database: the 3,000 packages of a desktop take 5 MiB. */
+    packagesBytes: 16 * MiB,
     /** The kernel's own buffer is 256 KiB to 2 MiB, and some for each processor; more is set with log_buf_len alone. */
     logBytes: 64 * MiB,
     /** What is remembered of the log while a patch is watched: a fault is told in under 300 records. */

@@ -1,7 +1,7 @@
 import { LivepatchError } from '../errors.ts';
 import { inSnap, snapctl } from './snapctl.ts';
 
-/** The plugs of snap/snapcraft.yaml, which says what each is for. */
+/** The plugs of snap/snapcraft.yaml that patching needs; it says what each is for. Only `dpkg-status` is not needed. */
 export const PLUGS = ['network', 'kernel-module-control', 'sys-kernel-livepatch', 'mode-file'] as const;
 
 /** The plugs that are not connected; undefined outside a snap, where nothing confines us. */

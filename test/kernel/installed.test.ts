@@ -1,18 +1,34 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { installedKernels } from '../../src/kernel/installed.ts';
-import { temporaryDirectory } from '../temporary.ts';
+import { makeTree, type Tree } from './tree.ts';
 
-it('lists the kernels that are installed, and not what one left behind', () => {
-  const root = temporaryDirectory();
-  for (const path of ['6.1.0-56-amd64/modules.order', '6.1.0-55-amd64/modules.order', 'old/modules.dep']) {
-    mkdirSync(join(root, 'lib/modules', path, '..'), { recursive: true });
-    writeFileSync(join(root, 'lib/modules', path), '');
-  }
-  expect(installedKernels(root)).toEqual(['6.1.0-55-amd64', '6.1.0-56-amd64']);
+const [OLD, NEW, HAND_MADE] = ['6.1.0-55-amd64', '6.1.0-56-amd64', '6.1.0-mine'];
+
+let tree: Tree;
+beforeEach(() => {
+  tree = makeTree();
+  for (const path of [`${NEW}/modules.order`, `${HAND_MADE}/modules.order`, 'old/modules.dep'])
+    tree.write(`lib/modules/${path}`, '');
+});
+
+const package_ = (release: string) => `Package: linux-image-${release}\nStatus: install ok installed\n`;
+
+it('lists the kernels that have modules where there is no package database, and not what one left behind', () => {
+  expect(installedKernels(tree.root, NEW)).toEqual([NEW, HAND_MADE]);
+});
+
+it('lists the kernels of the package database, which knows what can be booted', () => {
+  tree.write('var/lib/dpkg/status', [OLD, NEW].map(package_).join('\n'));
+  expect(installedKernels(tree.root, OLD)).toEqual([OLD, NEW]);
+});
+
+it('does not ask a package database that does not know the running kernel', () => {
+  tree.write('var/lib/dpkg/status', [OLD, NEW].map(package_).join('\n'));
+  expect(installedKernels(tree.root, HAND_MADE)).toEqual([NEW, HAND_MADE]);
+  tree.write('var/lib/dpkg/status', 'Package: dash\nStatus: install ok installed\n');
+  expect(installedKernels(tree.root, NEW)).toEqual([NEW, HAND_MADE]);
 });
 
 it('lists none where there are none', () => {
-  expect(installedKernels(temporaryDirectory())).toEqual([]);
+  expect(installedKernels(makeTree().root)).toEqual([]);
 });

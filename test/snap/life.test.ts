@@ -89,6 +89,8 @@ async function denials(): Promise<string[]> {
 const EXPLAINED = [
   // The file that it was told to verify, to see what it says then.
   `${NAME}: open /root/module.ko`,
+  // Asked for before the plug was connected.
+  `${NAME}: open /var/lib/snapd/hostfs/var/lib/dpkg/status`,
   // The removal of a snap that was never connected: there is nothing to see.
   'hook.remove: open /sys/kernel/livepatch/',
   // The rest is Node's start, and none of it matters to us.
@@ -146,6 +148,18 @@ describe('the life of the snap', () => {
     expect(await enable()).toMatch(/^Successfully enabled device/);
     expect(await procVersion()).toContain('live-patched, version 121');
     expect(await status()).toMatchObject({ State: 'applied', Version: '121.1' });
+  });
+
+  it('names the kernels of the package database once it may read it, and those that have modules before', async () => {
+    const installed = async () =>
+      JSON.parse(await succeed('status --format json'))['Fixed-CVEs']['Installed-Kernels'];
+    const release = await output('uname -r');
+    await output(`for kernel in ${release} 99.0.0-1-amd64; do
+      printf 'Package: linux-image-%s\nStatus: install ok installed\n\n' $kernel; done >>/var/lib/dpkg/status
+      mkdir -p /lib/modules/98.0.0 && touch /lib/modules/98.0.0/modules.order`);
+    expect(await installed()).toEqual(['98.0.0']);
+    await output(`snap connect ${NAME}:dpkg-status`);
+    expect(await installed()).toEqual([release, '99.0.0-1-amd64']);
   });
 
   it('tells everybody its status, and keeps everything else to root', async () => {
