@@ -22,10 +22,15 @@ try {
   await stage('deb', tree);
   // What `purge` removes last; the services and the client make what is in it.
   await mkdir(join(tree, 'var/lib/canonical-livepatch'), { recursive: true });
-  await compressManual(join(tree, 'usr/share/man/man1'));
-  const architecture = (await execa`dpkg --print-architecture`).stdout;
-  await writeControl(architecture);
   const epoch = await sourceDateEpoch();
+  const maintainer = await maintainerOf();
+  const documents = join(tree, 'usr/share/doc', manifest.name);
+  await writeFile(join(documents, 'changelog'), changelog(maintainer, epoch));
+  // Debian Policy 12.1 and 12.7.
+  await compress(join(tree, 'usr/share/man/man1'), '*.1');
+  await compress(documents, '{changelog,CHANGELOG.md}');
+  const architecture = (await execa`dpkg --print-architecture`).stdout;
+  await writeControl(architecture, maintainer);
   await normalize(tree, epoch);
   const file = resolve(process.argv[2] ?? '.', `${manifest.name}_${manifest.version}_${architecture}.deb`);
   // xz cuts into as many blocks as there are processors, and takes a minute with one; zstd is not read everywhere yet.
@@ -36,7 +41,7 @@ try {
   await rm(tree, { recursive: true });
 }
 
-async function writeControl(architecture: string): Promise<void> {
+async function writeControl(architecture: string, maintainer: string): Promise<void> {
   const debian = join(tree, 'DEBIAN');
   const files = globSync('**', { cwd: tree }).sort();
   const sizes: number[] = [];
@@ -53,6 +58,7 @@ async function writeControl(architecture: string): Promise<void> {
     join(debian, 'control'),
     control(
       architecture,
+      maintainer,
       sizes.reduce((a, b) => a + b, 0),
     ),
   );
@@ -62,16 +68,31 @@ async function writeControl(architecture: string): Promise<void> {
   }
 }
 
-/**
- * kmod inserts and removes; the rest is what Node is linked to. flock and dmesg are essential. The builder is the
- * maintainer, as Debian's tools have it: DEBFULLNAME, DEBEMAIL.
- */
-function control(architecture: string, kibibytes: number): string {
+/** Who builds the package, as Debian's tools have it: DEBFULLNAME, DEBEMAIL; else the author of the last commit. */
+async function maintainerOf(): Promise<string> {
+  const { DEBEMAIL: email, DEBFULLNAME: name = email } = process.env;
+  if (email !== undefined) return `${name} <${email}>`;
+  return (await execa('git', ['log', '-1', '--format=%an <%ae>'], { cwd: import.meta.dirname })).stdout;
+}
+
+/** Debian Policy 4.4: one entry, of this version. What has changed is in CHANGELOG.md, beside it. */
+function changelog(maintainer: string, epoch: number): string {
+  const date = new Date(epoch * 1000).toUTCString().replace('GMT', '+0000');
+  return `${manifest.name} (${manifest.version}) unstable; urgency=medium
+
+  * See CHANGELOG.md.gz.
+
+ -- ${maintainer}  ${date}
+`;
+}
+
+/** kmod inserts and removes; the rest is what Node is linked to. flock and dmesg are essential. */
+function control(architecture: string, maintainer: string, kibibytes: number): string {
   const fields = {
     Package: manifest.name,
     Version: manifest.version,
     Architecture: architecture,
-    Maintainer: `${process.env.DEBFULLNAME ?? 'canonical-livepatch'} <${process.env.DEBEMAIL ?? 'root@localhost'}>`,
+    Maintainer: maintainer,
     'Installed-Size': String(kibibytes),
     Depends:
       'kmod, init-system-helpers (>= 1.54~), libc6 (>= 2.28), libstdc++6 (>= 9), libatomic1, libgcc-s1',
@@ -89,10 +110,9 @@ function control(architecture: string, kibibytes: number): string {
     .join('');
 }
 
-/** Debian Policy 12.1. */
-async function compressManual(directory: string): Promise<void> {
-  for (const page of globSync('*.1', { cwd: directory })) {
-    const path = join(directory, page);
+async function compress(directory: string, pattern: string): Promise<void> {
+  for (const file of globSync(pattern, { cwd: directory })) {
+    const path = join(directory, file);
     await writeFile(`${path}.gz`, await promisify(gzip)(await readFile(path), { level: 9 }));
     await rm(path);
   }

@@ -25,7 +25,7 @@ export const DEBIAN_HOME = 'usr/lib/canonical-livepatch';
 /** Below the program's directory, alike in both. */
 const PROGRAM: FileRule[] = [
   // Not livepatch-publish: a publisher has a checkout, and machines need none of it.
-  { from: 'bin/{canonical-livepatch,load}.js', to: 'bin/', mode: 0o755 },
+  { from: 'bin/{canonical-livepatch,load}.js', to: 'bin/' },
   { from: 'bin/package.json', to: 'bin/' },
   { from: 'snap/packaging/program/environment', to: 'bin/' },
   { from: 'snap/packaging/program/{decommission,service}', to: 'bin/', mode: 0o755 },
@@ -65,4 +65,6 @@ export const DEB: FileRule[] = [
   { from: 'dist/completion/_*', to: 'usr/share/zsh/vendor-completions/' },
   { from: 'dist/completion/*.fish', to: 'usr/share/fish/vendor_completions.d/' },
   { from: 'snap/packaging/debian/copyright', to: 'usr/share/doc/canonical-livepatch/' },
+  { from: 'CHANGELOG.md', to: 'usr/share/doc/canonical-livepatch/' },
+  { from: 'snap/packaging/debian/lintian-overrides', to: 'usr/share/lintian/overrides/canonical-livepatch' },
 ];

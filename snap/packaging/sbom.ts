@@ -40,7 +40,7 @@ export async function billOfMaterials(checkout: string): Promise<string> {
  * too, such as yaml; and its graph holds peers that are only for those who have them (npm 11).
  */
 function keepShipped(bill: CycloneDx): void {
-  const shipped = new Set([bill.metadata.component['bom-ref'], ...shippedPackages()]);
+  const shipped = new Set([bill.metadata.component['bom-ref'], ...shippedPaths().map(refOf)]);
   bill.components = bill.components.filter((component) => shipped.has(component['bom-ref']));
   bill.dependencies = bill.dependencies
     .filter(({ ref }) => shipped.has(ref))
@@ -55,8 +55,8 @@ interface Locked {
 
 const LOCKED = lock.packages as Record<string, Locked>;
 
-/** What the lock leads to from our own dependencies, as `name@version`. */
-function shippedPackages(): string[] {
+/** What the lock leads to from our own dependencies: where npm puts each package. */
+export function shippedPaths(): string[] {
   const paths = new Set(Object.keys(manifest.dependencies).map((name) => `node_modules/${name}`));
   // What is added while this runs comes up in turn.
   for (const path of paths) {
@@ -66,7 +66,11 @@ function shippedPackages(): string[] {
       if (found !== undefined) paths.add(found);
     }
   }
-  return [...paths].map((path) => `${path.split('node_modules/').at(-1)}@${LOCKED[path]?.version}`);
+  return [...paths].sort();
+}
+
+function refOf(path: string): string {
+  return `${path.split('node_modules/').at(-1)}@${LOCKED[path]?.version}`;
 }
 
 /** As Node looks: in the package's own node_modules, then in that of each package around it. */

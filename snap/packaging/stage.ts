@@ -4,6 +4,7 @@ import { chmod, copyFile, mkdir, readdir, readFile, realpath, writeFile } from '
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { DEB, DEBIAN_HOME, type FileRule, SNAP } from './files.ts';
+import { thirdPartyLicenses } from './licenses.ts';
 import { billOfMaterials } from './sbom.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
@@ -26,6 +27,7 @@ export async function stage(layout: Layout, tree: string): Promise<void> {
   await certificatesAsDer(join(tree, home, 'keys'));
   await installNode(join(tree, home), join(tree, licenses));
   await write(join(tree, home, 'sbom.cdx.json'), await billOfMaterials(CHECKOUT), 0o644);
+  await write(join(tree, licenses, 'third-party'), await thirdPartyLicenses(CHECKOUT), 0o644);
 }
 
 async function install(
@@ -63,7 +65,7 @@ export async function certificatesAsDer(directory: string): Promise<void> {
 async function installNode(home: string, licenses: string): Promise<void> {
   const node = await realpath(process.execPath);
   await mkdir(join(home, 'bin'), { recursive: true });
-  await execa('strip', ['--strip-unneeded', '-o', join(home, 'bin/node'), node]);
+  await execa('strip', ['--strip-unneeded', '--remove-section=.comment', '-o', join(home, 'bin/node'), node]);
   await chmod(join(home, 'bin/node'), 0o755);
   await mkdir(licenses, { recursive: true });
   await copyFile(join(dirname(node), '../LICENSE'), join(licenses, 'node'));
