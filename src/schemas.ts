@@ -30,7 +30,8 @@ export const Time = v.pipe(
   v.isoTimestamp(),
   v.check((value) => !Number.isNaN(Date.parse(value)) && isOnCalendar(value), 'not a time'),
 );
-const PlainDate = v.pipe(text(10), v.isoDate(), v.check(isOnCalendar, 'not a date'));
+/** RFC 3339, a day alone. */
+export const PlainDate = v.pipe(text(10), v.isoDate(), v.check(isOnCalendar, 'not a date'));
 /**
  * `121.4`: what a person reads and what notices name; compared number by number. One spelling a version: with `121.4.0`
  * or `0121.4` beside it, what is known by its version could come back under another.

@@ -16,7 +16,7 @@ export interface Order {
 export interface Progress {
   kind: 'progress';
   targets: Record<string, { executions: number; accepted: number; corpus: number }>;
-  /** Bytes of the sources of `src/patch/` that were reached. */
+  /** Bytes of the readers' sources that were reached. */
   reached: number;
   /** Resident bytes of the whole process. */
   memory: number;

@@ -1,6 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { formatIndex } from '../../src/source/catalogue/kernel-index.ts';
+import { indexOf, listed } from '../catalogue/make.ts';
+import { FAULTS } from '../kernel/fault-logs.ts';
 import { append } from '../patch/make/cms.ts';
 import { makeModule } from '../patch/make/elf.ts';
 import { METADATA, patchFile } from '../patch/make/patch.ts';
@@ -8,7 +11,7 @@ import { makeSigner, opensslSign } from '../patch/make/pki.ts';
 import { type Entry, tar } from '../patch/make/tar.ts';
 
 /**
- * `node test/fuzz/make-corpus.ts`: makes the corpus anew, but for what was added to it after a finding. The private keys are
+ * `node test/fuzz/make-corpus.ts [target…]`: makes the corpus of these targets anew, or of all, but for what was added to it after a finding. The private keys are
  * thrown away, so that nobody can sign what the fuzzer would then call a forgery.
  */
 const alice = makeSigner({ subject: '/O=Test/CN=Alice' });
@@ -30,6 +33,12 @@ const packed = tar(
   { name: 'd/f', body: 'body '.repeat(200) },
   { name: 'g', prefix: 'd', body: 'x' },
 );
+const protocol = readFileSync(join(import.meta.dirname, '../../PROTOCOL.md'), 'utf8');
+const [answer = '', ...answers] = [...protocol.matchAll(/^```json CheckInAnswer\n(.*?)^```$/gms)].map(
+  ([, text = '']) => text,
+);
+const index = indexOf([listed('122.1'), listed('121.1')]);
+
 const CORPUS: Record<string, Record<string, Uint8Array | string>> = {
   trailer: { unsigned: 'a module', signed: append(Buffer.from('a module'), Buffer.from('a signature')) },
   signature: signatures,
@@ -63,9 +72,16 @@ const CORPUS: Record<string, Record<string, Uint8Array | string>> = {
   patch: Object.fromEntries(
     Object.entries(signed).map(([name, file]) => [name, gunzipSync(patchFile(alice, file))]),
   ),
+  answer: { full: answer, other: answers.join('') },
+  index: { full: formatIndex(index), empty: formatIndex({ ...index, patches: [], withdrawn: [] }) },
+  'kernel-log': Object.fromEntries(
+    Object.entries(FAULTS).map(([name, lines]) => [name.replaceAll(/[^a-z0-9]+/gi, '-'), lines.join('\n')]),
+  ),
 };
 
+const wanted = process.argv.slice(2);
 for (const [target, inputs] of Object.entries(CORPUS)) {
+  if (wanted.length > 0 && !wanted.includes(target)) continue;
   const directory = join(import.meta.dirname, 'corpus', target);
   mkdirSync(directory, { recursive: true });
   for (const [name, bytes] of Object.entries(inputs)) writeFileSync(join(directory, name), bytes);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type ErrorCode, LivepatchError } from '../../src/errors.ts';
+import { findFault } from '../../src/kernel/faults.ts';
 import { unpack } from '../../src/patch/compression.ts';
 import { parseMetadata } from '../../src/patch/metadata.ts';
 import { readModule } from '../../src/patch/module.ts';
@@ -11,6 +12,9 @@ import { parseSignature, verifySignedModule } from '../../src/patch/signature.ts
 import { readTar } from '../../src/patch/tar.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { parseCertificates } from '../../src/patch/trust.ts';
+import { formatIndex, parseIndex } from '../../src/source/catalogue/kernel-index.ts';
+import { parse, type Request } from '../../src/source/server/exchange.ts';
+import { CheckInAnswer } from '../../src/source/server/messages.ts';
 import { append, integer, NULL, OIDS, oid, sequence, set, tlv } from '../patch/make/cms.ts';
 import { MACHINE } from '../patch/make/patch.ts';
 import { pieces } from '../patch/make/tar.ts';
@@ -61,6 +65,9 @@ export const TARGETS: readonly Target[] = [
     read: patch,
     repair: withChecksums,
   },
+  { name: 'answer', codes: ['bad-answer'], read: answer },
+  { name: 'index', codes: ['bad-answer'], read: index },
+  { name: 'kernel-log', codes: [], read: kernelLog },
 ];
 
 /** Whether the target accepts the input. Throws when it breaks a promise. */
@@ -140,6 +147,39 @@ async function patch(input: Buffer): Promise<void> {
     signedModules.some((known) => known.equals(module)),
     'a patch that nobody signed',
   );
+}
+
+const REQUEST: Request = { method: 'POST', url: new URL('https://livepatch.test'), timeLimit: 0 };
+
+/** What a server says at a check-in: read again from what was understood, it is the same. */
+function answer(input: Buffer): void {
+  const read = (text: string) => parse(REQUEST, text, CheckInAnswer);
+  const understood = read(input.toString());
+  assert.deepEqual(read(JSON.stringify(understood)), understood);
+}
+
+/** A catalogue's index of a kernel. */
+function index(input: Buffer): void {
+  const read = (bytes: Uint8Array) => {
+    try {
+      return parseIndex(bytes);
+    } catch (error) {
+      // Its own refusal, and no other error of the program.
+      if ((error as Error).constructor !== Error) throw error;
+      throw new LivepatchError('bad-answer', (error as Error).message);
+    }
+  };
+  const understood = read(input);
+  assert.deepEqual(read(formatIndex(understood)), understood);
+}
+
+/** Nothing that a process writes into the kernel's log accuses a patch, and nothing that the kernel says is too much. */
+function kernelLog(input: Buffer): void {
+  const texts = input.toString('latin1').split('\n');
+  const records = (facility: number) => texts.map((text) => ({ facility, level: 4, seconds: 1, text }));
+  const suspect = { module: 'lkp_test', functions: [{ object: 'vmlinux', name: 'version_proc_show' }] };
+  assert.equal(findFault(records(1), suspect), undefined);
+  findFault(records(0), suspect);
 }
 
 /** Without it hardly a mutated tar header would be looked into. */

@@ -8,6 +8,7 @@ import {
   FixList,
   hex,
   KernelVersion,
+  PlainDate,
   SupportName,
   WithdrawnSchema,
 } from '../../schemas.ts';
@@ -47,7 +48,7 @@ const IndexFile = v.object({
   kernel: KernelVersion,
   architecture: ArchitectureName,
   support: SupportName,
-  upgradeRequiredDate: v.optional(v.pipe(v.string(), v.isoDate())),
+  upgradeRequiredDate: v.optional(PlainDate),
   cves: v.optional(
     v.object({
       sha256: hex(64),
