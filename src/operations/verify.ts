@@ -54,16 +54,32 @@ function lastRevoked({ store, warn }: Context): Revoked | undefined {
   return undefined;
 }
 
-/** Anybody may verify, but only root can read the configuration. */
-async function pinnedAnchors({ store }: Context): Promise<TrustAnchor[]> {
+/** Anybody may verify, but only root can read the configuration: anybody else goes by what the package ships. */
+async function pinnedAnchors(context: Context): Promise<TrustAnchor[]> {
+  const { store, warn } = context;
   try {
-    return await trustAnchors(store, store.config.read());
+    const signingCerts = configuredCerts(context);
+    const anchors = await trustAnchors(store, { signingCerts: signingCerts ?? '' });
+    if (signingCerts === undefined)
+      warn('certificates of signing-certs do not count: only root may read them');
+    return anchors;
   } catch (cause) {
     const { code, message } = during('cannot verify against the pinned certificates', cause);
     throw new LivepatchError(code, message, {
       hint: 'Name the certificates to verify against with --keys.',
       cause,
     });
+  }
+}
+
+/** undefined when only root may read them, and there are others. @throws LivepatchError `config` */
+function configuredCerts({ store }: Context): string | undefined {
+  try {
+    return store.config.read().signingCerts;
+  } catch (error) {
+    if ((error as LivepatchError).code !== 'no-permission' || store.shippedCertificates().length === 0)
+      throw error;
+    return undefined;
   }
 }
 

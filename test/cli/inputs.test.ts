@@ -1,9 +1,11 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Secret } from '../../src/secret.ts';
 import { EMPTY_STATE } from '../../src/store/state.ts';
+import { patchFile, signedModule } from '../patch/make/patch.ts';
+import { makeSigner, type Signer } from '../patch/make/pki.ts';
 import { REFUSED, TAKEN, UNUSABLE } from '../store/config-values.ts';
 import { OBSTACLES } from '../store/obstacles.ts';
 import { canMount, machine, TOKEN } from './machine.ts';
@@ -104,5 +106,64 @@ describe.runIf(canMount())('the kill switch on the built command', () => {
     store.token.write(new Secret(TOKEN));
     await run(['refresh'], { commandLine: REAL_LINE });
     expect(connections).toBeGreaterThan(0);
+  });
+});
+
+describe('verify on the built command, by somebody who is not root', () => {
+  async function scene(shipped: boolean) {
+    const [signer, configured] = [makeSigner(), makeSigner({ subject: '/CN=Configured' })];
+    const { run, snap, store } = await machine();
+    if (shipped) {
+      mkdirSync(join(snap, 'keys'));
+      writeFileSync(join(snap, 'keys/signer.pem'), signer.pem);
+    }
+    store.config.update({ 'signing-certs': configured.pem });
+    const fileOf = (name: string, by: Signer) => {
+      const path = join(snap, name);
+      writeFileSync(path, patchFile(by, signedModule(by)));
+      return path;
+    };
+    return { run, ours: fileOf('ours.tar.gz', signer), other: fileOf('other.tar.gz', configured) };
+  }
+
+  it('goes by what the package ships, and says what does not count', async () => {
+    const { other, ours, run } = await scene(true);
+    expect(await run(['verify', ours], { asNobody: true })).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining(
+        'certificates of signing-certs do not count: only root may read them\n',
+      ),
+    });
+    expect((await run(['verify', other], { asNobody: true })).status).toBe(65);
+    expect((await run(['verify', other])).status).toBe(0);
+  });
+
+  it('says what to do where nothing is shipped', async () => {
+    const { ours, run } = await scene(false);
+    expect(await run(['verify', ours], { asNobody: true })).toMatchObject({
+      status: 77,
+      stdout: '',
+      stderr: expect.stringMatching(/only root may read .*config\nName the certificates .* --keys\.\n$/),
+    });
+  });
+});
+
+describe('a token that cannot be one, on the built command', () => {
+  it.each(['', 'garbage', 'two\nlines'])('%j says what to do, which helps', async (text) => {
+    const { common, run, store } = await machine({ ...EMPTY_STATE });
+    store.config.update({ 'remote-server': 'https://127.0.0.1:1' });
+    writeFileSync(join(common, 'machine-token'), text);
+    const refreshed = await run(['refresh']);
+    expect(refreshed).toMatchObject({ status: 74, stdout: '' });
+    expect(refreshed.stderr).toContain("Run 'sudo canonical-livepatch disable', which removes it");
+    expect(await run(['enable', 'token-token-token'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("'disable'"),
+    });
+    expect((await run(['disable'])).status).toBe(0);
+    // Past the token: what stops it now is this machine's kernel, or the server that is not there.
+    const enabled = await run(['enable', 'token-token-token']);
+    expect(enabled.stderr).not.toMatch(/machine-token/i);
+    expect(enabled.status).not.toBe(1);
   });
 });

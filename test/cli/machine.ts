@@ -36,6 +36,8 @@ interface RunOptions {
 
 export interface Machine {
   store: Store;
+  /** Where the package's own files would be. */
+  snap: string;
   common: string;
   data: string;
   run(words: string[], options?: RunOptions): Promise<Ended>;
@@ -59,6 +61,7 @@ export async function machine(state?: State): Promise<Machine> {
   }
   return {
     store,
+    snap,
     common,
     data,
     run: (words, options = {}) => run(words, { ...options, env: { ...directories, ...options.env } }),
