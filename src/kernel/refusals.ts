@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { LivepatchError } from '../errors.ts';
 import { snapFrom } from '../snapd/environment.ts';
 import { isInTransition } from './livepatches.ts';
 import type { LogRecord } from './log.ts';
 import { plainName } from './plain-name.ts';
-import { textOf } from './read.ts';
-import { type KernelSecurity, readSecurity } from './security.ts';
+
+import { type KernelSecurity, probedFunctions, readSecurity } from './security.ts';
 
 /** What was to be done, what the kernel said of it, and what is known of the kernel. */
 interface Refusal {
@@ -151,9 +150,7 @@ function busy({ reasons, root, security }: Refusal): string {
   }
   const name = reasons.map((reason) => / for function '([^']+)'/.exec(reason)?.[1]).find(Boolean);
   if (name !== undefined) {
-    const probes = textOf(join(root, 'sys/kernel/debug/kprobes/list'), 1024 * 1024)?.split('\n') ?? [];
-    const isProbed = probes.some((line) => line.split(/\s+/)[2]?.split('+')[0] === name);
-    return isProbed
+    return probedFunctions(root)?.includes(name)
       ? `A kprobe is on ${name}: stop the program that set it (a tracer), and try again.`
       : `Something else holds ${name}, such as a kprobe of a tracer: stop it, and try again.`;
   }

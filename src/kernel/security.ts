@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type LivePatching, livePatching } from './livepatches.ts';
+import { plainName } from './plain-name.ts';
 import { numberOf, readStart, textOf } from './read.ts';
 
 /** What decides whether this kernel takes a module at all. Undefined is what may not be read here. */
@@ -16,6 +17,8 @@ export interface KernelSecurity {
   sigEnforce: boolean | undefined;
   /** `kernel.ftrace_enabled`, without which no function can be replaced. */
   ftraceEnabled: boolean | undefined;
+  /** Functions that a tracer has put a kprobe on, which may keep them from being replaced. */
+  probed: string[] | undefined;
   /** Whether this process may load modules: it has CAP_SYS_MODULE. */
   capSysModule: boolean | undefined;
   /** Whether the kernel has SHA-512 at hand, which signatures of patches need. */
@@ -35,6 +38,7 @@ export function readSecurity(root: string): KernelSecurity {
     tainted: numberOf(join(root, 'proc/sys/kernel/tainted')),
     sigEnforce: sigEnforce(root),
     ftraceEnabled: flag('proc/sys/kernel/ftrace_enabled'),
+    probed: probedFunctions(root),
     capSysModule: capSysModule(root),
     digestAvailable: isDigestAvailable(root),
     livePatching: livePatching(root),
@@ -69,6 +73,16 @@ const CAP_SYS_MODULE = 16n;
 function capSysModule(root: string): boolean | undefined {
   const effective = /^CapEff:\s*([0-9a-f]{16})$/m.exec(textOf(join(root, 'proc/self/status')) ?? '')?.[1];
   return effective === undefined ? undefined : (BigInt(`0x${effective}`) >> CAP_SYS_MODULE) % 2n === 1n;
+}
+
+/** A line a probe: `ffffffff8136d4c0  k  vfs_read+0x0    [FTRACE]`, kernel/kprobes.c. A machine has few. */
+const PROBES_BYTES = 1024 * 1024;
+
+/** By debugfs, which only root can read, and which need not be mounted. */
+export function probedFunctions(root: string): string[] | undefined {
+  const list = textOf(join(root, 'sys/kernel/debug/kprobes/list'), PROBES_BYTES);
+  const names = list?.split('\n').flatMap((line) => line.split(/\s+/)[2]?.split('+')[0] ?? []);
+  return names && [...new Set(names)].filter((name) => name !== '').map((name) => plainName(name));
 }
 
 /** The list of all that the kernel can compute: some hundred entries, each of some hundred bytes. */

@@ -86,6 +86,7 @@ const SECURITY: KernelSecurity = {
   tainted: 0,
   sigEnforce: false,
   ftraceEnabled: true,
+  probed: [],
   capSysModule: true,
   digestAvailable: true,
   livePatching: 'available',

@@ -29,6 +29,7 @@ const SECURITY: KernelSecurity = {
   tainted: 1 << 15,
   sigEnforce: false,
   ftraceEnabled: true,
+  probed: [],
   capSysModule: true,
   digestAvailable: true,
   livePatching: 'available',
@@ -78,6 +79,7 @@ describe('doctor', () => {
       'kernel',
       'modules',
       'tracing',
+      'probes',
       'Secure Boot',
       'digest',
       'taint',
@@ -131,6 +133,20 @@ describe('doctor', () => {
     expect(await wrongIn(ill(change))).toEqual([
       { check, verdict: 'wrong', found: expect.stringMatching(found), next: expect.stringMatching(next) },
     ]);
+  });
+
+  it.each([
+    [undefined, 'whether kprobes are set may not be read here', undefined],
+    [[], 'no tracer has a kprobe set', undefined],
+    [['vfs_read', 'f'], 'a tracer has kprobes on vfs_read, f', /stopped/],
+    [[...'abcdef'], 'a tracer has kprobes on a, b, c, d, e and others', /stopped/],
+  ])('tells of kprobes, which are no fault by themselves: %j', async (probed, found, next) => {
+    const findings = await doctor(ill({ security: { probed } }));
+    expect(findings.find(({ check }) => check === 'probes')).toMatchObject({
+      verdict: probed?.length === 0 ? 'ok' : 'unknown',
+      found,
+      ...(next && { next: expect.stringMatching(next) }),
+    });
   });
 
   it('finds a patch that was refused, and why', async () => {

@@ -77,6 +77,16 @@ export function tracing({ security }: DiagnosticContext): Verdict {
   );
 }
 
+/** Not wrong by itself: whether a patch replaces one of them shows when it is inserted. */
+export function probes({ security: { probed } }: DiagnosticContext): Verdict {
+  if (probed === undefined) return unknown('whether kprobes are set may not be read here');
+  if (probed.length === 0) return ok('no tracer has a kprobe set');
+  return unknown(
+    `a tracer has kprobes on ${probed.slice(0, 5).join(', ')}${probed.length > 5 ? ' and others' : ''}`,
+    'A patch that replaces one of these functions can only be applied when the tracer has been stopped.',
+  );
+}
+
 function isEnforced({ lockdown, sigEnforce }: KernelSecurity): boolean {
   return sigEnforce === true || (lockdown !== undefined && lockdown !== 'none');
 }
