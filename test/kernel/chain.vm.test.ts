@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { moduleName, packPatch } from '../patches/build.ts';
@@ -124,6 +125,31 @@ describe('on a real kernel', () => {
     expect(await read('ls /sys/kernel/livepatch')).toBe(`${moduleName(site.kernel.release, '121.1')}\n`);
   });
 
+  it('says of a module who signed it, and for which kernel', async () => {
+    const { metadata, module } = await site.build('121.1');
+    const path = `${site.directory}/some.ko`;
+    await writeFile(path, module);
+    const { stdout } = await succeed(
+      vm,
+      `verify --format json --keys /host${site.signer.certFile} /host${path}`,
+    );
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        verdict: 'accepted',
+        signature: 'good',
+        digest: metadata.digest,
+        module: metadata.module,
+        kernel: site.kernel.release,
+        livepatch: true,
+      },
+    ]);
+  });
+
+  it('finds nothing wrong with the machine', async () => {
+    const findings: { verdict: string }[] = JSON.parse((await client(vm, 'doctor --json')).stdout);
+    expect(findings.filter(({ verdict }) => verdict === 'wrong')).toEqual([]);
+  });
+
   it('finds nothing more to do', async () => {
     const before = await kernelState();
     expect(await succeed(vm, 'refresh')).toMatchObject({
@@ -140,6 +166,13 @@ describe('on a real kernel', () => {
     const modules = await read("grep '^lkp_' /proc/modules");
     expect(modules.split(' ', 1)[0]).toBe(moduleName(site.kernel.release, '122.1'));
     expect(modules.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('takes it out on request, and has it again on request', async () => {
+    expect(await succeed(vm, 'revert')).toMatchObject({ stdout: 'reverted: patch 122.1\n' });
+    expect(await procVersion()).not.toContain('live-patched');
+    expect(await succeed(vm, 'refresh --retry-blocked')).toMatchObject({ stdout: 'applied: patch 122.1\n' });
+    expect(await procVersion()).toContain('live-patched, version 122');
   });
 
   it('keeps token and state to root alone', async () => {

@@ -44,7 +44,7 @@ async function output(script: string): Promise<string> {
 
 /** Pulls the plug the moment the client says that it comes to this step. */
 async function cutAt(step: string, words: string): Promise<void> {
-  const ended = client(vm, `${words} 2>/dev/ttyS0`).then(
+  const ended = client(vm, `${words} 2>/dev/${site.kernel.hardware.console}`).then(
     ({ stdout }) => stdout,
     () => undefined,
   );
@@ -157,8 +157,9 @@ describe('a boot', () => {
 
   it('into another kernel inserts nothing that was made for the one before', async () => {
     await vm.kill();
-    await boot({ kernel: debianKernel('previous') });
-    site.database.setKernel(debianKernel('previous').release, 'amd64', { support: 'supported' });
+    const previous = debianKernel('previous');
+    await boot({ kernel: previous });
+    site.database.setKernel(previous.release, previous.architecture, { support: 'supported' });
     expect(await atBoot()).toMatchObject({ exitCode: 0 });
     expect(await livePatches()).toBe('');
     expect(await livepatch()).toMatchObject({ State: 'nothing-to-apply', Version: '' });

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import type { Architecture } from './apt.ts';
 import { cacheDirectory } from './cache.ts';
 import type { BuiltKernel } from './kernel.ts';
+import { compileForKlp, KLP_MAKE } from './klp.ts';
 import { runIn } from './root.ts';
 import { unpackSource } from './source.ts';
 
@@ -26,15 +27,21 @@ export async function buildKernel(
   const kernels = join(cacheDirectory, 'kernel');
   const build = join(kernels, `${kernel.flavour}.build`);
   await mkdir(build, { recursive: true });
+  if (kernel.klp) await execa`cp --archive --update ${source}/. ${build}`;
   const fragments = kernel.fragments.map((name) => `${name}.config`);
   for (const name of fragments) await copyFile(join(CONFIG, name), join(build, name));
 
-  const make = ['make', '-C', source, `O=${build}`, ...kernel.make].join(' ');
+  const where = kernel.klp ? ['-C', build, KLP_MAKE] : ['-C', source, `O=${build}`];
+  const make = ['make', ...where, ...kernel.make].join(' ');
   await inBuilder(`
     ${make} allnoconfig
     ${source}/scripts/kconfig/merge_config.sh -m -O . .config ${fragments.join(' ')}
     ${make} olddefconfig
   `);
+  if (kernel.klp) {
+    say(`building Linux ${kernel.flavour} by klp-build, which takes about 10 minutes`);
+    await compileForKlp(builder, build, kernel.flavour);
+  }
   // The one before comes first, so that what is left to build modules with is of the other.
   const releases: string[] = [];
   for (const [index, flavour] of [`before-${kernel.flavour}`, kernel.flavour].entries()) {

@@ -33,6 +33,8 @@ export interface BuiltKernel {
   make: readonly string[];
   /** The target, and the file under `arch` that it makes. */
   image: { target: string; file: string };
+  /** Whether klp-build is to make patches for it, which wants a tree of its own, in which the kernel was built. */
+  klp?: true;
 }
 
 export interface Userland {

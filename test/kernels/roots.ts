@@ -15,6 +15,13 @@ export const BUILDER: RootSpec = {
   ],
 };
 
+/** The same for klp-build, of which there is one for amd64 alone. */
+export const KLP_BUILDER: RootSpec = {
+  ...BUILDER,
+  name: 'klp',
+  packages: [...BUILDER.packages.filter((name) => !name.startsWith('gcc-')), 'libc-bin', 'util-linux'],
+};
+
 /** Debian for a guest of another architecture: what the agent, the scripts and the tests of ours call. */
 export function userland(architecture: Architecture, suite: string, ...more: string[]): RootSpec {
   return {

@@ -2,6 +2,7 @@ import debian12 from './debian-12.ts';
 import debian12Backports from './debian-12-backports.ts';
 import debian13Backports from './debian-13-backports.ts';
 import type { KernelSpec } from './kernel.ts';
+import minimalAmd64 from './minimal-amd64.ts';
 import minimalArm64 from './minimal-arm64.ts';
 import minimalS390x from './minimal-s390x.ts';
 
@@ -10,6 +11,7 @@ export const KERNELS: Readonly<Record<string, KernelSpec>> = {
   'debian-12': debian12,
   'debian-12-backports': debian12Backports,
   'debian-13-backports': debian13Backports,
+  'minimal-amd64': minimalAmd64,
   'minimal-arm64': minimalArm64,
   'minimal-s390x': minimalS390x,
 };
