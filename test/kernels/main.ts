@@ -10,16 +10,22 @@ import { KERNELS, kernelSpec } from './table.ts';
 
 /**
  * Runs the suites on every kernel of the table, or on those that are named, one after the other, and writes down in
- * docs/kernels.md what ran. `setup NAME...` fetches or builds kernels and runs nothing.
+ * docs/kernels.md what ran. Where suites are named, too, only those run. `setup NAME...` fetches or builds kernels and
+ * runs nothing.
  */
 const CHECKOUT = join(import.meta.dirname, '../..');
+/** The kernels that there is a tool for which makes a patch from a diff. */
+const DIFF_KERNELS = ['debian-12', 'minimal-amd64'];
 const DOCUMENT = join(CHECKOUT, 'docs/kernels.md');
-/** Files of test/kernel, in the order of the table's columns. */
-const SUITES = ['rig', 'live', 'chain', 'reboot', 'enforcement'] as const;
+/** Beside `demo`, files of test/kernel; in the order of the table's columns. */
+const SUITES = ['demo', 'rig', 'live', 'chain', 'reboot', 'enforcement', 'diff'] as const;
+type Suite = (typeof SUITES)[number];
 
-const [first, ...others] = process.argv.slice(2);
-const isSetup = first === 'setup';
-const named = isSetup ? others : [first, ...others].filter((name) => name !== undefined);
+const words = process.argv.slice(2);
+const isSetup = words[0] === 'setup';
+const isSuite = (word: string): word is Suite => (SUITES as readonly string[]).includes(word);
+const suites = words.some(isSuite) ? words.filter(isSuite) : SUITES;
+const named = words.filter((word, index) => !isSuite(word) && !(isSetup && index === 0));
 const names = named.length > 0 ? named : Object.keys(KERNELS);
 names.forEach(kernelSpec);
 
@@ -33,11 +39,14 @@ if (!isSetup) {
 async function runOn(name: string): Promise<void> {
   process.env.LIVEPATCH_KERNEL = name;
   const kernel = debianKernel();
-  const cells = [await demo()];
-  for (const suite of SUITES) cells.push(await run(suite, kernel));
-  const row = [`\`${name}\``, kernel.release, kernel.architecture, ...cells];
-  await writeFile(DOCUMENT, withRows(await readFile(DOCUMENT, 'utf8'), [row]));
-  if (cells.some((cell) => cell.startsWith('**'))) process.exitCode = 1;
+  for (const suite of suites) {
+    const result = suite === 'demo' ? await demo() : await run(suite, kernel);
+    const cells = SUITES.map((each) => (each === suite ? result : undefined));
+    const row = [`\`${name}\``, kernel.release, kernel.architecture, ...cells];
+    // After each, so that a run that is ended has not been for nothing.
+    await writeFile(DOCUMENT, withRows(await readFile(DOCUMENT, 'utf8'), [row]));
+    if (result.startsWith('**')) process.exitCode = 1;
+  }
 }
 
 async function demo(): Promise<string> {
@@ -51,9 +60,10 @@ async function demo(): Promise<string> {
 }
 
 /** By a process of its own, with a report to count from. */
-async function run(suite: (typeof SUITES)[number], kernel: KernelTree): Promise<string> {
+async function run(suite: Suite, kernel: KernelTree): Promise<string> {
   // Enforcement takes keys of ours in the kernel's keyrings, and only UEFI brings them there.
   if (suite === 'enforcement' && !kernel.hardware.uefi) return '—';
+  if (suite === 'diff' && !DIFF_KERNELS.includes(kernel.name)) return '—';
   const directory = await mkdtemp(join(tmpdir(), 'livepatch-kernels-'));
   try {
     const began = performance.now();

@@ -26,6 +26,11 @@ describe('the table of results', () => {
     expect(withRows(document, [['three', '4/4']])).toBe(document.replace(line, `${line}| three | 4/4 |\n`));
   });
 
+  it('keeps what a row says nothing of', () => {
+    expect(withRows(document, [['one', undefined]])).toBe(document);
+    expect(withRows(document, [['three', undefined]])).toContain('| two | 3/3 |\n| three |  |\n');
+  });
+
   it('has to be there', () => {
     expect(() => withRows('# Kernels\n', [])).toThrow('there is no table of results');
   });
