@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { breakingLine } from '../../catalogue/breaking-line.ts';
 import { indexOf, listed, makeCatalogue, patchBytes, publishPatches } from '../../catalogue/make.ts';
 import { putFiles, startNginx } from '../../catalogue/nginx.ts';
 import { EXITS, startHttpProxy } from '../real-proxies.ts';
@@ -36,6 +39,38 @@ describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_0
       '/metadata/2.root.json 404',
       '/metadata/3.snapshot.json 200',
     ]);
+  });
+
+  it('is compressed for those who ask for that, which the client does not', async () => {
+    const made = makeCatalogue();
+    publishPatches(made, indexOf([listed('121.1')]));
+    const { ca, log, url } = await startNginx(made.files);
+    const asked = { ca, headers: { 'accept-encoding': 'gzip' } };
+    const [response] = await once(get(new URL('metadata/2.snapshot.json', url), asked), 'response');
+    response.destroy();
+    expect(response.headers['content-encoding']).toBe('gzip');
+    const seen = log().length;
+    await machineAt(url, made.root, undefined, { caCerts: ca }).checkIn();
+    const [, , , bytes] =
+      log()
+        .slice(seen)
+        .find((line) => line.includes('2.snapshot.json'))
+        ?.split(' ') ?? [];
+    expect(Number(bytes)).toBe(made.files.get('metadata/2.snapshot.json')?.length);
+  });
+
+  it('goes on with a patch file at the byte where the line broke', async () => {
+    const made = makeCatalogue();
+    publishPatches(made, indexOf([listed('121.1')]));
+    const { ca, log, url } = await startNginx(made.files);
+    const line = await breakingLine(url, 25_000);
+    const machine = machineAt(line, made.root, undefined, { caCerts: ca });
+    expect(await machine.fetch(listed('121.1'))).toEqual(patchBytes('121.1'));
+    const answers = log().map((answer) => answer.split(' ').slice(2, 4).map(Number));
+    const { size } = listed('121.1');
+    expect(answers.map(([status]) => status)).toEqual([200, 206]);
+    expect(answers[1]?.[1]).toBeGreaterThan(0);
+    expect(answers[1]?.[1]).toBeLessThan(size);
   });
 
   it('is read through a proxy', async () => {
