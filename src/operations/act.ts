@@ -1,7 +1,15 @@
 import { LivepatchError } from '../errors.ts';
 import type { Action, Event, Situation } from '../policy/loop.ts';
 import { fetch, prove, takeIn } from './act/file.ts';
-import { disable, insert, unload, waitForIdle, waitForTransition, watch } from './act/kernel.ts';
+import {
+  disable,
+  enabledNames,
+  insert,
+  unload,
+  waitForIdle,
+  waitForTransition,
+  watch,
+} from './act/kernel.ts';
 import { checkIn, fetchCves, register, support, unregister } from './act/source.ts';
 import { beginInsertion, erase } from './act/store.ts';
 import type { Session } from './session.ts';
@@ -30,7 +38,7 @@ export async function act(
     case 'take-in':
       return await takeIn(session, situation, action);
     case 'adopt':
-      return { kind: 'adopted', patch: action.patch };
+      return { kind: 'adopted', patch: action.patch, live: enabledNames(situation.kernel) };
     case 'begin-insertion':
       return beginInsertion(session, situation, action);
     case 'insert':

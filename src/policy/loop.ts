@@ -163,7 +163,8 @@ export type Event =
     }
   /** A file on disk no longer hashes to its name, and was removed. */
   | { kind: 'damaged'; sha256: string; expected: { version: string; digest: string } | undefined }
-  | { kind: 'adopted'; patch: Patch }
+  /** @param live the live patches that the kernel holds, this one among them. */
+  | { kind: 'adopted'; patch: Patch; live: readonly string[] }
   | { kind: 'insertion-begun'; pending: PendingInsertion }
   | { kind: 'inserted'; patch: Patch }
   | { kind: 'insertion-refused'; patch: Patch; error: LivepatchError }

@@ -114,9 +114,10 @@ export function record(memory: Memory, event: Event, { machine, now }: Occurrenc
         ({ patch, trace }) => patch.digest === event.patch.digest && trace !== undefined,
       );
       const applied = { ...event.patch, bootId: machine.bootId, appliedAt: at, ...(bug && { bug }) };
+      const { replaced, stays } = besides(event, state, machine);
       return {
         ...memory,
-        state: { ...state, applied: [...othersThan(event.patch, state.applied, machine), applied] },
+        state: { ...state, applied: [...stays, applied], replaced: [...state.replaced, ...replaced] },
       };
     }
 
@@ -244,18 +245,33 @@ function failed(
   };
 }
 
-/** It is in use. What the kernel no longer holds beside it was replaced. */
+/** What is remembered beside a patch that is in use. What the kernel no longer holds was replaced. */
+function besides(
+  { live, patch }: Extract<Event, { kind: 'adopted' | 'transition-finished' }>,
+  { applied }: State,
+  machine: Machine,
+): { stays: AppliedPatch[]; replaced: AppliedPatch[] } {
+  const others = othersThan(patch, applied, machine);
+  const isHere = ({ bootId }: AppliedPatch) => bootId === machine.bootId;
+  const isLive = ({ module }: AppliedPatch) => live.includes(module);
+  return {
+    // What has its module's name was taken for it.
+    stays: others.filter((one) =>
+      isHere(one) ? isLive(one) && one.module !== patch.module : outlives(one, patch),
+    ),
+    replaced: others.filter((one) => isHere(one) && !isLive(one)),
+  };
+}
+
 function transitionFinished(
   { pending, run, state }: Memory,
-  { live, patch, seconds }: Extract<Event, { kind: 'transition-finished' }>,
+  event: Extract<Event, { kind: 'transition-finished' }>,
   { machine, now }: Occurrence,
 ): Memory {
+  const { patch, seconds } = event;
   const here = { bootId: machine.bootId, appliedAt: now.toISOString(), transitionSeconds: seconds };
   const applied: AppliedPatch = { ...patch, ...here };
-  const others = othersThan(patch, state.applied, machine);
-  const stays = (one: AppliedPatch) =>
-    one.bootId === machine.bootId ? live.includes(one.module) : outlives(one, patch);
-  const isReplaced = (one: AppliedPatch) => one.bootId === machine.bootId && !live.includes(one.module);
+  const { replaced, stays } = besides(event, state, machine);
   // What failed before is corrected by this patch or a newer one.
   const failures = run.failures.filter(
     ({ version }) => version === undefined || compareVersions(version, patch.version) > 0,
@@ -268,10 +284,8 @@ function transitionFinished(
     run: { ...run, applied: [...run.applied, applied], failures },
     state: {
       ...state,
-      applied: inPlace(applied, state.applied).filter(
-        (one) => one === applied || (others.includes(one) && stays(one)),
-      ),
-      replaced: [...state.replaced, ...others.filter(isReplaced)],
+      applied: inPlace(applied, state.applied).filter((one) => one === applied || stays.includes(one)),
+      replaced: [...state.replaced, ...replaced],
       displaced: isBack ? state.displaced : undefined,
       reverted: state.reverted.filter((one) => one.digest !== patch.digest && outlives(one, patch)),
       failure: isMended ? undefined : state.failure,

@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { enable } from '../../src/operations/enable.ts';
@@ -55,6 +64,23 @@ describe('refresh', () => {
     publish('121.1');
     await refresh(context);
     expect(insert).toHaveBeenCalledExactlyOnceWith(expect.any(Number), join(keys, 'ours.der'));
+  });
+
+  it.each([
+    ['122.1', 'under another name'],
+    ['121.2', 'under the same name'],
+  ])('knows %s, which a newer revision of the snap has applied %s', async (newer) => {
+    const { data, publish, context } = await enabled();
+    publish('121.1');
+    await refresh(context);
+    cpSync(data, `${data}.before`, { recursive: true });
+    publish(newer, { parts: { filler: Buffer.from(newer) } });
+    await refresh(context);
+    // As snapd does with $SNAP_DATA when the snap is reverted.
+    rmSync(data, { recursive: true });
+    renameSync(`${data}.before`, data);
+    expect(await refresh(context)).toMatchObject({ kind: 'kept', why: 'already-applied' });
+    expect(status(context)).toMatchObject({ patchState: 'applied', version: newer, missing: [] });
   });
 
   it('applies again after a reboot', async () => {

@@ -205,16 +205,25 @@ describe('what is remembered of what was in the kernel already', () => {
         applied('9.9', { kernel: 'other' }),
       ],
     });
-    expect(upon({ kind: 'adopted', patch: one }, memory).state.applied).toEqual([
+    const live = [one.module, applied('120.1').module];
+    expect(upon({ kind: 'adopted', patch: one, live }, memory).state.applied).toEqual([
       applied('120.1'),
       applied('121.1', { appliedAt: AT }),
     ]);
   });
 
+  it('is that it has replaced what the kernel no longer holds: after a revert of the snap, nothing is missing', () => {
+    const memory = having({ applied: [applied('119.1', { bootId: 'before' }), applied('120.1')] });
+    expect(upon({ kind: 'adopted', patch: one, live: [one.module] }, memory).state).toMatchObject({
+      applied: [applied('121.1', { appliedAt: AT })],
+      replaced: [applied('120.1')],
+    });
+  });
+
   it('is that it has a bug, if its insertion says so', () => {
     const found = (trace?: string[]) =>
       upon(
-        { kind: 'adopted', patch: one },
+        { kind: 'adopted', patch: one, live: [one.module] },
         having({}, {}, { pending: [pending('121.1', { trace }), pending('122.1', { trace: ['x'] })] }),
       );
     expect(found(['x']).state.applied).toMatchObject([{ version: '121.1', bug: true }]);

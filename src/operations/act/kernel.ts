@@ -1,6 +1,7 @@
 import { LivepatchError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Event, Situation } from '../../policy/loop.ts';
+import type { KernelState } from '../../types.ts';
 import type { The } from '../act.ts';
 import type { Session } from '../session.ts';
 
@@ -38,13 +39,16 @@ export async function waitForTransition(
     if (!(error instanceof LivepatchError)) throw error;
     return { kind: 'transition-failed', patch, error };
   }
-  const { livePatches = [] } = context.kernel.look([]);
   return {
     kind: 'transition-finished',
     patch,
     seconds: session.inserted === undefined ? undefined : (context.monotonic() - session.inserted) / 1000,
-    live: livePatches.filter(({ enabled }) => enabled).map(({ name }) => name),
+    live: enabledNames(context.kernel.look([])),
   };
+}
+
+export function enabledNames({ livePatches = [] }: KernelState): string[] {
+  return livePatches.filter(({ enabled }) => enabled).map(({ name }) => name);
 }
 
 export async function waitForIdle({ context }: Session): Promise<Event> {
