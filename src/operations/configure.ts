@@ -47,10 +47,11 @@ function risksIn({ config }: Pick<Store, 'config'>): [risks: string[], failure: 
  * @throws LivepatchError as `configure`, when `snap set` asked for it.
  */
 export async function configureFromSnap({ store, warn }: Pick<Context, 'store' | 'warn'>): Promise<void> {
-  const isAskedFor = store.snapSettings.isSettled();
+  let isAskedFor = store.snapSettings.isSettled();
   try {
     using _lock = store.runLock('snap set');
     const changes = await store.snapSettings.changes();
+    isAskedFor &&= Object.keys(changes).length > 0;
     const sets = isAskedFor ? [changes] : Object.entries(changes).map(([key, value]) => ({ [key]: value }));
     for (const set of sets) await takeOver(store, set, isAskedFor ? undefined : warn);
     await store.snapSettings.publish(store.config.texts());

@@ -187,6 +187,14 @@ describe('the configure hook', () => {
     },
   );
 
+  it('does not fail over the file when nothing of ours was set, and does when something cannot be put there', async () => {
+    OBSTACLES['bytes that are not UTF-8']?.(machine.path);
+    await configureFromSnap(machine.context);
+    expect(machine.warnings.join('\n')).toContain('not UTF-8 text');
+    machine.values.tier = 'edge';
+    await expect(configureFromSnap(machine.context)).rejects.toMatchObject({ exitStatus: 78 });
+  });
+
   it('fails no refresh when the file itself cannot be read', async () => {
     const fresh = given({ tier: 'edge' });
     OBSTACLES['bytes that are not UTF-8']?.(fresh.path);
