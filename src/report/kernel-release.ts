@@ -1,7 +1,16 @@
-/** The newest of the installed kernels, when it is newer than the one that runs: what a reboot leads to. */
+/**
+ * The newest of the installed kernels, when it is newer than the one that runs: what a reboot leads to. The same one in
+ * another flavour is not: it has the same faults.
+ */
 export function newerKernel(running: string, installed: readonly string[]): string | undefined {
   const newest = installed.toSorted(compareReleases).at(-1);
-  return newest !== undefined && compareReleases(newest, running) > 0 ? newest : undefined;
+  if (newest === undefined) return undefined;
+  return compareReleases(withoutFlavour(newest), withoutFlavour(running)) > 0 ? newest : undefined;
+}
+
+/** `6.8.0-31-lowlatency` is `6.8.0-31`; a release candidate, `6.10.0-rc3`, is no flavour. */
+function withoutFlavour(release: string): string {
+  return release.replace(/-(?!rc\d)[a-z][a-z0-9-]*$/, '');
 }
 
 /**

@@ -81,6 +81,12 @@ describe('newerKernel', () => {
     ['6.1.0-56-amd64', ['6.1.0-57-amd64', '6.1.0-58-amd64', '6.1.0-56-amd64'], '6.1.0-58-amd64'],
     // The package of the running kernel may be gone already.
     ['6.1.0-56-amd64', ['6.12.95+deb12-amd64'], '6.12.95+deb12-amd64'],
+    // Another flavour of the same one.
+    ['6.8.0-31-generic', ['6.8.0-31-generic', '6.8.0-31-lowlatency'], undefined],
+    ['6.1.0-56-amd64', ['6.1.0-56-cloud-amd64', '6.1.0-56-rt-amd64'], undefined],
+    ['6.12.117+deb12-amd64', ['6.12.117+deb12-rt-amd64'], undefined],
+    ['6.8.0-31-generic', ['6.8.0-32-lowlatency'], '6.8.0-32-lowlatency'],
+    ['6.10.0-rc3', ['6.10.0-rc4'], '6.10.0-rc4'],
   ])('%s, with %j installed: %s', (running, installed, newer) => {
     expect(newerKernel(running, installed)).toBe(newer);
   });
