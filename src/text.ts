@@ -7,20 +7,21 @@
  * - Cf: bidi controls, zero-width characters, tags, the byte order mark;
  * - Cs, Cn: lone surrogates, and what no Unicode version has assigned. Private use (Co) has no glyph either.
  */
-const UNPRINTABLE = String.raw`\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}`;
+const CLASS = String.raw`\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}`;
 
 /** One line of printable text. */
-export const LINE = new RegExp(`^[^${UNPRINTABLE}]*$`, 'u');
+export const LINE = new RegExp(`^[^${CLASS}]*$`, 'u');
 /** The same, in which line feeds and tabs are allowed. */
-export const PROSE = new RegExp(`^(?:[^${UNPRINTABLE}]|[\\n\\t])*$`, 'u');
+export const PROSE = new RegExp(`^(?:[^${CLASS}]|[\\n\\t])*$`, 'u');
 
-const EACH = new RegExp(`[${UNPRINTABLE}]`, 'gu');
+/** Each such character. */
+export const UNPRINTABLE = new RegExp(`[${CLASS}]`, 'gu');
 
 /**
  * Text as one printable line.
  * @param maxLength in UTF-16 code units; what is longer is cut there, and ends in `…`.
  */
 export function printable(text: string, maxLength: number): string {
-  const plain = text.slice(0, maxLength + 1).replaceAll(EACH, '?');
+  const plain = text.slice(0, maxLength + 1).replaceAll(UNPRINTABLE, '?');
   return plain.length > maxLength ? `${plain.slice(0, maxLength - 1).replace(/\p{Cs}$/u, '')}…` : plain;
 }

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { plainName } from './plain-name.ts';
+import { printable } from '../text.ts';
 import { textOf } from './read.ts';
 
 /** A task that holds a transition up. */
@@ -15,6 +15,8 @@ export interface Blocker {
 /** Enough to see where a task sits, and how many there are. */
 const MOST_TASKS = 5;
 const MOST_FRAMES = 4;
+/** TASK_COMM_LEN is 16; a kernel thread's full name may be longer. */
+const NAME_LENGTH = 64;
 
 /**
  * The tasks that have not reached the state the transition goes to (Documentation/livepatch/livepatch.rst,
@@ -31,7 +33,7 @@ export function findBlockers(root: string, target: 0 | 1): Blocker[] {
       if (state === undefined || state === '-1' || state === String(target)) continue;
       blockers.push({
         pid: Number(task),
-        name: plainName(textOf(join(directory, 'comm')) ?? '?'),
+        name: printable(textOf(join(directory, 'comm')) ?? '?', NAME_LENGTH),
         stack: stackOf(directory),
       });
       if (blockers.length === MOST_TASKS) return blockers;

@@ -1,8 +1,8 @@
 import { LivepatchError } from '../errors.ts';
 import { snapFrom } from '../snapd/environment.ts';
+import { printable } from '../text.ts';
 import { isInTransition } from './livepatches.ts';
 import type { LogRecord } from './log.ts';
-import { plainName } from './plain-name.ts';
 
 import { type KernelSecurity, probedFunctions, readSecurity } from './security.ts';
 
@@ -102,7 +102,7 @@ function reasonsIn(records: readonly LogRecord[]): string[] {
   const kernels = records.filter(({ facility }) => facility === 0);
   const reasons = kernels.flatMap(({ text }) => {
     const reason = REASONS.map((pattern) => pattern.exec(text)?.[1]).find((found) => found !== undefined);
-    return reason === undefined ? [] : plainName(reason, 200);
+    return reason === undefined ? [] : printable(reason, 200);
   });
   return [...new Set(reasons)].slice(0, MOST_REASONS);
 }
@@ -110,7 +110,7 @@ function reasonsIn(records: readonly LogRecord[]): string[] {
 /** `insmod: ERROR: could not insert module /proc/17/fd/20: Something` is about no file that a person knows. */
 function withoutPaths(text: string): string {
   const line = text.split('\n', 1)[0] ?? '';
-  return plainName(line.replace(/^.*: ERROR: /, '').replace(/^.*\/proc\/\d+\/fd\/\d+: /, ''), 200);
+  return printable(line.replace(/^.*: ERROR: /, '').replace(/^.*\/proc\/\d+\/fd\/\d+: /, ''), 200);
 }
 
 function notPermitted(refusal: Refusal): string {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { printable } from '../text.ts';
 import { type LivePatching, livePatching } from './livepatches.ts';
-import { plainName } from './plain-name.ts';
 import { numberOf, readStart, textOf } from './read.ts';
 
 /** What decides whether this kernel takes a module at all. Undefined is what may not be read here. */
@@ -77,12 +77,16 @@ function capSysModule(root: string): boolean | undefined {
 
 /** A line a probe: `ffffffff8136d4c0  k  vfs_read+0x0    [FTRACE]`, kernel/kprobes.c. A machine has few. */
 const PROBES_BYTES = 1024 * 1024;
+/** KSYM_NAME_LEN of kernels since 6.1; before, 128. */
+const NAME_LENGTH = 512;
 
 /** By debugfs, which only root can read, and which need not be mounted. */
 export function probedFunctions(root: string): string[] | undefined {
   const list = textOf(join(root, 'sys/kernel/debug/kprobes/list'), PROBES_BYTES);
   const names = list?.split('\n').flatMap((line) => line.split(/\s+/)[2]?.split('+')[0] ?? []);
-  return names && [...new Set(names)].filter((name) => name !== '').map((name) => plainName(name));
+  return (
+    names && [...new Set(names)].filter((name) => name !== '').map((name) => printable(name, NAME_LENGTH))
+  );
 }
 
 /** The list of all that the kernel can compute: some hundred entries, each of some hundred bytes. */

@@ -1,5 +1,4 @@
-/** Controls, bidi and other format characters, lone surrogates, private and unassigned characters, line separators. */
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+import { UNPRINTABLE } from '../text.ts';
 
 /**
  * The filter that all text passes on its way to a person, our own included: as one line, that can neither drive the

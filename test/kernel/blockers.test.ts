@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { describeBlockers, findBlockers } from '../../src/kernel/blockers.ts';
-import { plainName } from '../../src/kernel/plain-name.ts';
+import { printable } from '../../src/text.ts';
 import { makeTree } from './tree.ts';
 
 it('names tasks plainly, whatever their users call them', () => {
@@ -32,8 +32,8 @@ it('makes any name plain, on one line and not for long', () => {
   const unit = fc.integer({ min: 0, max: 0x10ffff }).map((code) => String.fromCodePoint(code));
   fc.assert(
     fc.property(fc.string({ unit, maxLength: 100 }), (name) => {
-      expect(plainName(name)).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
-      expect(plainName(name).length).toBeLessThanOrEqual(64);
+      expect(printable(name, 64)).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+      expect(printable(name, 64).length).toBeLessThanOrEqual(64);
     }),
   );
 });
