@@ -55,6 +55,7 @@ describe.skipIf(tool === undefined)('a patch made from a diff of the source', ()
     await copyFile(site.signer.certFile, join(site.directory, 'cert.pem'));
     await copyFile(site.signer.keyFile, join(site.directory, 'key.pem'));
     await boot();
+    await succeed(vm, 'config log-level=notice');
   });
   afterAll(async () => {
     await vm?.kill();
@@ -82,11 +83,9 @@ describe.skipIf(tool === undefined)('a patch made from a diff of the source', ()
     await output(`cp /host${made.patches[version - 1]} /host${site.directory}/*.pem /persist`);
     const [, block = ''] = /^```sh from-a-diff\n(.*?)^```$/ms.exec(read('docs/patch-file.md')) ?? [];
     const commands = block.replaceAll('fix-1.ko', `fix-${version}.ko`).replaceAll('1.1', `${version}.1`);
-    const bin = `${process.cwd()}/bin`;
     return output(`set -eu
+      for name in canonical-livepatch livepatch-publish; do ln -sf $PWD/bin/$name.js /usr/bin/$name; done
       sudo() { "$@"; }
-      canonical-livepatch() { node ${bin}/canonical-livepatch.js "$@"; }
-      livepatch-publish() { node ${bin}/livepatch-publish.js "$@"; }
       cd /persist
       ${commands}`);
   }
