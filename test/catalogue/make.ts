@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type CatalogueKey, generateKey, ROLES, type RoleName } from '../../src/publish/catalogue/keys.ts';
-import { type Lifetimes, Repository } from '../../src/publish/catalogue/repository.ts';
+import { Repository } from '../../src/publish/catalogue/repository.ts';
+import type { Lifetimes } from '../../src/publish/catalogue/signing.ts';
 import type { Tree } from '../../src/publish/catalogue/tree.ts';
 import type { KernelIndex, ListedPatch } from '../../src/source/catalogue/kernel-index.ts';
 import { patchPath } from '../../src/source/catalogue/layout.ts';

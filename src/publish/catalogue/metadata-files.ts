@@ -10,6 +10,9 @@ import { LivepatchError, messageOf } from '../../errors.ts';
 import { METADATA, metadataFile } from '../../source/catalogue/layout.ts';
 import { noCatalogue, type Tree } from './tree.ts';
 
+/** The version of the specification that catalogues are made to. */
+export const SPEC = '1.0.31';
+
 /** By role. A version that no snapshot names yet counts, because it is whole and signed. */
 export function newestVersions(tree: Tree): Map<string, number> {
   const versions = new Map<string, number>();

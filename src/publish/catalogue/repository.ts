@@ -1,22 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  type Key,
-  Metadata,
-  MetadataKind,
-  MetaFile,
-  Root,
-  Snapshot,
-  TargetFile,
-  Targets,
-  Timestamp,
-} from '@tufjs/models';
-import { Delegations } from '@tufjs/models/dist/delegations.js';
-import { Role, SuccinctRoles } from '@tufjs/models/dist/role.js';
-import * as v from 'valibot';
-import { LivepatchError } from '../../errors.ts';
+import { Metadata, MetadataKind, type Root, TargetFile, Targets } from '@tufjs/models';
 import { formatIndex, type KernelIndex, parseIndex } from '../../source/catalogue/kernel-index.ts';
 import {
-  BINS,
   binNames,
   binOf,
   FIELD,
@@ -30,31 +15,17 @@ import type { Architecture } from '../../types.ts';
 import type { CatalogueKey, Keyring, RoleName } from './keys.ts';
 import {
   damaged,
-  isSigned,
   newestVersions,
-  parse,
   read,
   readNewest,
   requireSigned,
-  rfc3339,
   shownVersions,
   tryTo,
 } from './metadata-files.ts';
+import { delegationsTo, emptyTargets, firstRoot, giveKeys } from './roots.ts';
+import { keyIdsOf, type Lifetimes, roleOf, Signing } from './signing.ts';
+import { type Made, nextRoot, snapshotOf, type Top, timestampOf } from './top.ts';
 import type { Tree } from './tree.ts';
-
-/** How many days each role's metadata is good for. */
-export type Lifetimes = Record<RoleName, number>;
-
-const LifetimesSchema = v.object({
-  root: v.number(),
-  targets: v.number(),
-  snapshot: v.number(),
-  timestamp: v.number(),
-});
-
-/** Of TUF. */
-const SPEC = '1.0.31';
-const DAY = 24 * 60 * 60 * 1000;
 
 /** What came of publishing. */
 export interface Published {
@@ -73,8 +44,7 @@ export interface Published {
  */
 export class Repository {
   readonly tree: Tree;
-  readonly #keys: Map<string, CatalogueKey>;
-  readonly #now: Date;
+  readonly #signing: Signing;
   readonly #written: string[] = [];
   #root: Metadata<Root>;
   #targets: Metadata<Targets>;
@@ -93,7 +63,7 @@ export class Repository {
     requireSigned(root, 'root', root);
     const shown = shownVersions(tree);
     const targets = readNewest(tree, root, 'targets', versions.get('targets'), shown.get('targets'));
-    return new Repository(tree, keys, now, { versions, shown }, root, targets);
+    return new Repository(tree, new Signing(keys, now), { versions, shown }, root, targets);
   }
 
   /** Begins a catalogue: signs everything, publishes nothing yet. */
@@ -103,58 +73,30 @@ export class Repository {
     lifetimes: Lifetimes,
     now: Date,
   ): Repository {
-    const all = Object.values(roles).flatMap(({ keys }) => keys);
-    const root = new Root({
-      specVersion: SPEC,
-      version: 0,
-      expires: rfc3339(now),
-      consistentSnapshot: true,
-      keys: Object.fromEntries(all.map(({ key }) => [key.keyID, key])),
-      roles: Object.fromEntries(
-        Object.entries(roles).map(([name, { keys, threshold }]) => [
-          name,
-          new Role({ keyIDs: keys.map(({ key }) => key.keyID), threshold }),
-        ]),
-      ),
-      unrecognizedFields: { [FIELD.lifetimes]: lifetimes },
-    });
-    const targets = new Targets({
-      specVersion: SPEC,
-      version: 0,
-      expires: rfc3339(now),
-      delegations: delegationsTo(root),
-    });
-    const keyring = new Map(all.map((one) => [one.key.keyID, one]));
+    const root = firstRoot(roles, lifetimes, now);
+    const signing = new Signing(new Map(), now);
+    for (const { keys } of Object.values(roles)) signing.add(keys);
     const begun = new Repository(
       tree,
-      keyring,
-      now,
+      signing,
       { versions: new Map(), shown: new Map() },
       new Metadata(root),
-      new Metadata(targets),
+      new Metadata(emptyTargets(now, delegationsTo(root))),
     );
-    for (const bin of binNames()) {
-      begun.#bins.set(
-        bin,
-        new Metadata(new Targets({ specVersion: SPEC, version: 0, expires: rfc3339(now) })),
-      );
-      begun.#dirty.add(bin);
-    }
-    begun.#dirty.add('root').add('targets');
+    for (const bin of binNames()) begun.#bins.set(bin, new Metadata(emptyTargets(now)));
+    for (const name of ['root', 'targets', ...binNames()]) begun.#dirty.add(name);
     return begun;
   }
 
   private constructor(
     tree: Tree,
-    keys: Keyring,
-    now: Date,
+    signing: Signing,
     { shown, versions }: { shown: Map<string, number>; versions: Map<string, number> },
     root: Metadata<Root>,
     targets: Metadata<Targets>,
   ) {
     this.tree = tree;
-    this.#keys = new Map(keys);
-    this.#now = now;
+    this.#signing = signing;
     this.#versions = versions;
     this.#shown = shown;
     this.#root = root;
@@ -199,14 +141,15 @@ export class Repository {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const { targets } = this.#bin(binOf(path)).signed;
     if (targets[path]?.hashes.sha256 === sha256) return;
-    this.#create(TARGETS + storedPath(path, sha256), bytes);
+    this.putFile(TARGETS + storedPath(path, sha256), bytes);
     targets[path] = new TargetFile({ path, length: bytes.length, hashes: { sha256 } });
     this.#dirty.add(binOf(path));
   }
 
-  /** A file whose path holds its hash. */
+  /** A file whose path holds its version or its hash. */
   putFile(path: string, bytes: Uint8Array): void {
-    this.#create(path, bytes);
+    this.tree.create(path, bytes);
+    this.#written.push(path);
   }
 
   get revokedKeys(): string[] {
@@ -228,25 +171,14 @@ export class Repository {
 
   /** Gives a role other keys. What the old ones have signed, however high its version, counts for nothing then. */
   rotate(role: RoleName, keys: CatalogueKey[]): void {
-    const { signed } = this.#root;
     // While the old keys still vouch for them.
     if (role === 'targets') for (const name of binNames()) this.#bin(name);
-    for (const id of signed.roles[role]?.keyIDs ?? []) {
-      const isElsewhere = Object.entries(signed.roles).some(
-        ([name, { keyIDs }]) => name !== role && keyIDs.includes(id),
-      );
-      if (!isElsewhere) delete signed.keys[id];
-    }
-    const threshold = signed.roles[role]?.threshold ?? 1;
-    signed.roles[role] = new Role({ keyIDs: keys.map(({ key }) => key.keyID), threshold });
-    for (const one of keys) {
-      signed.keys[one.key.keyID] = one.key;
-      this.#keys.set(one.key.keyID, one);
-    }
+    giveKeys(this.#root.signed, role, keys);
+    this.#signing.add(keys);
     this.#dirty.add('root');
     if (role !== 'targets') return;
     this.#targets = new Metadata(
-      new Targets({ ...this.#targets.signed, delegations: delegationsTo(signed) }),
+      new Targets({ ...this.#targets.signed, delegations: delegationsTo(this.#root.signed) }),
     );
     for (const name of ['targets', ...binNames()]) this.#dirty.add(name);
   }
@@ -258,21 +190,19 @@ export class Repository {
       ['targets', this.#targets],
       ...binNames().map((name): [string, Metadata<Targets>] => [name, this.#bin(name)]),
     ];
-    return roles.filter(([name, { signed }]) => this.#isDue(name, signed.expires)).map(([name]) => name);
+    const { signed: root } = this.#root;
+    return roles
+      .filter(([name, { signed }]) => this.#signing.isDue(root, roleOf(name), signed.expires))
+      .map(([name]) => name);
   }
 
   /** Roles that cannot be signed with the keys at hand. */
   lacks(role: RoleName): boolean {
-    const { keyIDs = [], threshold = 1 } = this.#root.signed.roles[role] ?? {};
-    return keyIDs.filter((id) => this.#keys.has(id)).length < threshold;
+    return this.#signing.lacks(this.#root.signed, role);
   }
 
   keyCount(role: RoleName): number {
-    return this.#root.signed.roles[role]?.keyIDs.length ?? 1;
-  }
-
-  roleOf(name: string): RoleName {
-    return name === 'root' || name === 'snapshot' || name === 'timestamp' ? name : 'targets';
+    return keyIdsOf(this.#root.signed, role).length;
   }
 
   /**
@@ -281,95 +211,47 @@ export class Repository {
    * @throws LivepatchError `config` when a key is missing for what has changed, `storage`; readers then see nothing of it.
    */
   publish(progress: (done: number, all: number) => void = () => {}): Published {
-    const signing = [...this.#dirty].filter((name) => name !== 'root');
-    for (const role of new Set([...this.#dirty].map((name) => this.roleOf(name))))
-      this.#requireKeys(role, this.#root);
-    // Before anything is written: a root also has to be signed as the one before it says.
-    if (this.#dirty.has('root')) this.#requireKeys('root', this.#rootBefore() ?? this.#root);
-    for (const [done, name] of signing.entries()) {
-      const metadata = name === 'targets' ? this.#targets : this.#bin(name);
-      this.#sign(name, metadata);
-      progress(done + 1, signing.length);
+    this.#requireKeys();
+    const names = [...this.#dirty].filter((name) => name !== 'root');
+    for (const [done, name] of names.entries()) {
+      this.#sign(name);
+      progress(done + 1, names.length);
     }
     const waitsFor = (['snapshot', 'timestamp'] as const).filter((role) => this.lacks(role));
-    if (waitsFor.length > 0 && !this.#dirty.has('root')) return { waitsFor, written: this.#written };
-    for (const role of waitsFor) this.#requireKeys(role, this.#root);
+    if (waitsFor.length > 0) return { waitsFor, written: this.#written };
     const timestamp = this.#publishTop();
     this.#dirty.clear();
     return { timestamp, waitsFor: [], written: this.#written };
   }
 
+  /** Before anything is written. A root also has to be signed as the one before it says, and is published at once. */
+  #requireKeys(): void {
+    const root = this.#root.signed;
+    for (const role of new Set([...this.#dirty].map(roleOf))) this.#signing.require(root, role);
+    if (!this.#dirty.has('root')) return;
+    this.#signing.require(this.#rootBefore()?.signed ?? root, 'root');
+    for (const role of ['snapshot', 'timestamp'] as const) this.#signing.require(root, role);
+  }
+
   /** Snapshot, then root, then timestamp: a reader that comes in between finds what belongs together. */
   #publishTop(): number | undefined {
-    const snapshot = this.#nextSnapshot();
-    if (this.#dirty.has('root')) this.#signRoot();
-    const root = this.#root.signed.version;
-    const old = this.#readTimestamp();
-    const isCurrent =
-      old !== undefined &&
-      old.signed.snapshotMeta.version === snapshot &&
-      old.signed.unrecognizedFields[FIELD.rootVersion] === root &&
-      isSigned(this.#root, 'timestamp', old) &&
-      !this.#isDue('timestamp', old.signed.expires);
-    if (isCurrent) return undefined;
-    const signed = new Timestamp({
-      specVersion: SPEC,
-      version: (old?.signed.version ?? 0) + 1,
-      expires: this.#expiry('timestamp'),
-      snapshotMeta: new MetaFile({ version: snapshot }),
-      unrecognizedFields: { [FIELD.issued]: rfc3339(this.#now), [FIELD.rootVersion]: root },
-    });
-    const bytes = this.#signed('timestamp', new Metadata(signed));
-    const path = METADATA + metadataFile('timestamp', undefined);
-    this.tree.replace(path, bytes);
-    this.#written.push(path);
-    return signed.version;
-  }
-
-  /** @returns the version of a snapshot of all that is on disk. */
-  #nextSnapshot(): number {
-    const newest = this.#versions.get('snapshot');
-    const old = newest === undefined ? undefined : read(this.tree, MetadataKind.Snapshot, 'snapshot', newest);
-    const meta: Record<string, MetaFile> = {};
-    for (const name of ['targets', ...binNames()]) {
-      meta[`${name}.json`] = new MetaFile({ version: this.#versionOf(name) });
+    const top = (): Top => ({ tree: this.tree, signing: this.#signing, root: this.#root });
+    const versions = ['targets', ...binNames()].map((name): [string, number] => [
+      name,
+      this.#versionOf(name),
+    ]);
+    const snapshot = snapshotOf(top(), versions, this.#versions.get('snapshot'));
+    if (typeof snapshot === 'object') this.#create('snapshot', snapshot);
+    if (this.#dirty.has('root')) {
+      const { root, ...made } = nextRoot(top(), this.#rootBefore());
+      this.#create('root', made);
+      this.#root = root;
     }
-    const isCurrent =
-      old !== undefined &&
-      JSON.stringify(old.signed.meta) === JSON.stringify(meta) &&
-      isSigned(this.#root, 'snapshot', old) &&
-      !this.#isDue('snapshot', old.signed.expires);
-    if (isCurrent) return old.signed.version;
-    const signed = new Snapshot({
-      specVersion: SPEC,
-      version: (newest ?? 0) + 1,
-      expires: this.#expiry('snapshot'),
-      meta,
-      unrecognizedFields: { [FIELD.issued]: rfc3339(this.#now) },
-    });
-    this.#create(
-      METADATA + metadataFile('snapshot', signed.version),
-      this.#signed('snapshot', new Metadata(signed)),
-    );
-    this.#versions.set('snapshot', signed.version);
-    return signed.version;
-  }
-
-  /** A root is signed by its own keys, and by those of the one before it. */
-  #signRoot(): void {
-    const old = this.#rootBefore();
-    const keyIds = new Set([this.#root, old].flatMap((root) => root?.signed.roles.root?.keyIDs ?? []));
-    this.#root = new Metadata(
-      new Root({
-        ...this.#root.signed,
-        ...this.#stamp('root', this.#root.signed, (old?.signed.version ?? 0) + 1),
-      }),
-    );
-    const bytes = this.#signedBy(keyIds, this.#root);
-    for (const root of [this.#root, old]) if (root !== undefined) requireSigned(root, 'root', this.#root);
-    const { version } = this.#root.signed;
-    this.#create(METADATA + metadataFile('root', version), bytes);
-    this.#versions.set('root', version);
+    const timestamp = timestampOf(top(), typeof snapshot === 'object' ? snapshot.version : snapshot);
+    if (timestamp === undefined) return undefined;
+    this.tree.replace(timestamp.path, timestamp.bytes);
+    this.#written.push(timestamp.path);
+    return timestamp.version;
   }
 
   #rootBefore(): Metadata<Root> | undefined {
@@ -377,43 +259,19 @@ export class Repository {
     return version === undefined ? undefined : read(this.tree, MetadataKind.Root, 'root', version);
   }
 
-  #sign(name: string, { signed }: Metadata<Targets>): void {
+  #sign(name: string): void {
+    const { signed } = name === 'targets' ? this.#targets : this.#bin(name);
     const version = (this.#versions.get(name) ?? 0) + 1;
-    const metadata = new Metadata(new Targets({ ...signed, ...this.#stamp('targets', signed, version) }));
-    this.#create(METADATA + metadataFile(name, version), this.#signed('targets', metadata));
-    this.#versions.set(name, version);
+    const metadata = new Metadata(this.#signing.renewed(this.#root.signed, signed, version));
+    const bytes = this.#signing.sign(keyIdsOf(this.#root.signed, 'targets'), metadata);
+    this.#create(name, { path: METADATA + metadataFile(name, version), bytes, version });
     if (name === 'targets') this.#targets = metadata;
     else this.#bins.set(name, metadata);
   }
 
-  /** What every signature is over, besides what is signed. */
-  #stamp(role: RoleName, { unrecognizedFields }: Root | Targets, version: number) {
-    return {
-      version,
-      expires: this.#expiry(role),
-      unrecognizedFields: { ...unrecognizedFields, [FIELD.issued]: rfc3339(this.#now) },
-    };
-  }
-
-  #signed(role: RoleName, metadata: Metadata<Targets> | Metadata<Snapshot> | Metadata<Timestamp>): Buffer {
-    return this.#signedBy(new Set(this.#root.signed.roles[role]?.keyIDs ?? []), metadata);
-  }
-
-  #signedBy(
-    keyIds: Set<string>,
-    metadata: Metadata<Root> | Metadata<Targets> | Metadata<Snapshot> | Metadata<Timestamp>,
-  ): Buffer {
-    metadata.signatures = {};
-    for (const id of keyIds) {
-      const key = this.#keys.get(id);
-      if (key !== undefined) metadata.sign((data) => key.sign(data));
-    }
-    return Buffer.from(`${JSON.stringify(metadata.toJSON())}\n`);
-  }
-
-  #create(path: string, bytes: Uint8Array): void {
-    this.tree.create(path, bytes);
-    this.#written.push(path);
+  #create(role: string, { bytes, path, version }: Made): void {
+    this.putFile(path, bytes);
+    this.#versions.set(role, version);
   }
 
   #bin(name: string): Metadata<Targets> {
@@ -442,39 +300,4 @@ export class Repository {
     if (bytes === undefined || actual !== sha256) throw damaged(path);
     return tryTo(() => parseIndex(bytes), 'storage', `${path} cannot be used`);
   }
-
-  #readTimestamp(): Metadata<Timestamp> | undefined {
-    const bytes = this.tree.read(METADATA + metadataFile('timestamp', undefined));
-    return bytes && parse(MetadataKind.Timestamp, 'timestamp', bytes);
-  }
-
-  #isDue(name: string, expires: string): boolean {
-    const lifetime = this.#lifetimes()[this.roleOf(name)] * DAY;
-    return Date.parse(expires) - this.#now.getTime() < lifetime / 2;
-  }
-
-  #expiry(role: RoleName): string {
-    return rfc3339(new Date(this.#now.getTime() + this.#lifetimes()[role] * DAY));
-  }
-
-  #lifetimes(): Lifetimes {
-    return v.parse(LifetimesSchema, this.#root.signed.unrecognizedFields[FIELD.lifetimes]);
-  }
-
-  #requireKeys(role: RoleName, { signed }: Metadata<Root>): void {
-    const { keyIDs = [], threshold = 1 } = signed.roles[role] ?? {};
-    const here = keyIDs.filter((id) => this.#keys.has(id)).length;
-    if (here >= threshold) return;
-    throw new LivepatchError('config', `${threshold} keys have to sign for ${role}, and ${here} are here`, {
-      hint: 'Name the directories of the others, too: --keys may be given several times.',
-    });
-  }
-}
-
-function delegationsTo({ keys, roles }: Root): Delegations {
-  const { keyIDs = [], threshold = 1 } = roles.targets ?? {};
-  return new Delegations({
-    keys: Object.fromEntries(keyIDs.map((id) => [id, keys[id] as Key])),
-    succinctRoles: new SuccinctRoles({ keyIDs, threshold, bitLength: BINS.bits, namePrefix: BINS.prefix }),
-  });
 }

@@ -8,6 +8,7 @@ import {
 } from '../../source/catalogue/layout.ts';
 import type { RoleName } from './keys.ts';
 import type { Repository } from './repository.ts';
+import { roleOf } from './signing.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -18,7 +19,7 @@ const DAY = 24 * 60 * 60 * 1000;
 export function renewDue(repository: Repository): RoleName[] {
   const missing = new Set<RoleName>();
   for (const name of repository.due()) {
-    const role = repository.roleOf(name);
+    const role = roleOf(name);
     if (repository.lacks(role)) missing.add(role);
     else repository.touch(name);
   }
