@@ -3,8 +3,43 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { enable } from '../../src/operations/enable.ts';
 import { Secret } from '../../src/secret.ts';
+import { catalogue } from '../../src/source/catalogue/catalogue.ts';
+import type { Config } from '../../src/types.ts';
+import { indexOf, makeCatalogue, publishPatches } from '../catalogue/make.ts';
+import { staticHost } from '../catalogue/static-host.ts';
 import { MACHINE } from '../fakes/kernel.ts';
 import { startScene } from './scene.ts';
+
+/** A machine that takes its patches from a catalogue over plain http. */
+async function catalogueScene() {
+  const scene = await startScene();
+  const made = makeCatalogue();
+  publishPatches(made, indexOf([], { kernel: MACHINE.kernel }));
+  const { url } = await staticHost(made.files);
+  scene.store.config.update({ 'remote-server': url.href, 'catalogue-root': made.root.toString() });
+  const warnings: string[] = [];
+  const context = {
+    ...scene.context,
+    connect: async (config: Config) => catalogue(config, { clientVersion: '1.0', root: made.root }),
+    warn: (text: string) => void warnings.push(text),
+  };
+  return { context, url, warnings };
+}
+
+describe('enable with a catalogue', () => {
+  it('needs no token, and nothing to warn of', async () => {
+    const { context, warnings } = await catalogueScene();
+    const { first } = await enable(context, undefined);
+    expect(first).toMatchObject({ kind: 'kept' });
+    expect(warnings).toEqual([]);
+  });
+
+  it('warns of a token that anybody on the way can read', async () => {
+    const { context, url, warnings } = await catalogueScene();
+    await enable(context, new Secret('a-token-of-the-host'));
+    expect(warnings).toEqual([`${url.origin} is not https: anybody on the network path can take the token`]);
+  });
+});
 
 describe('enable', () => {
   it('registers, keeps the machine token 0600, and applies what is due', async () => {

@@ -36,7 +36,10 @@ function requireAuthToken({ authToken }: Session): Secret {
 export async function register(session: Session): Promise<Event> {
   const { authToken, machine } = session;
   const { registry } = await sourceOf(session);
-  if (registry === undefined) return { kind: 'registered', token: authToken ?? new Secret(NO_TOKEN) };
+  if (registry === undefined) {
+    if (authToken !== undefined) warnOfPlainHttp(session);
+    return { kind: 'registered', token: authToken ?? new Secret(NO_TOKEN) };
+  }
   const given = requireAuthToken(session);
   try {
     return { kind: 'registered', token: await registry.register(machine, given) };
@@ -49,6 +52,13 @@ export async function register(session: Session): Promise<Event> {
       denied: isDenial(error),
     };
   }
+}
+
+/** The signatures of a catalogue protect what comes from it, not the token that goes to its host. */
+function warnOfPlainHttp(session: Session): void {
+  const { origin, protocol } = configOf(session).remoteServer;
+  if (protocol !== 'http:') return;
+  session.context.warn(`${origin} is not https: anybody on the network path can take the token`);
 }
 
 /** Tells the source about this machine, where it wants to know, and takes its answer. */
