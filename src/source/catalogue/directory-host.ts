@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constants, promises } from 'node:fs';
+import { constants, existsSync, promises } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasErrno, LivepatchError, messageOf } from '../../errors.ts';
@@ -27,7 +27,7 @@ export function directoryHost(base: URL): Host {
           if (bytesRead === 0) return { found: 'file', bytes: bytes.subarray(0, length), etag: undefined };
         }
       } catch (error) {
-        if (hasErrno(error, 'ENOENT')) return { found: 'missing', denied: false };
+        if (hasErrno(error, 'ENOENT') && existsSync(directory)) return { found: 'missing', denied: false };
         throw unreadable(directory, path, error);
       }
     },
@@ -69,8 +69,12 @@ function damaged(path: string): LivepatchError {
 
 function unreadable(directory: string, path: string, cause: unknown): LivepatchError {
   if (cause instanceof LivepatchError) return cause;
-  return new LivepatchError('network', `cannot read ${path} in ${directory}: ${messageOf(cause)}`, {
-    hint: 'Is the medium still there, and mounted?',
+  // A stick that was pulled leaves no directory, or an empty one: nobody was reached, and that is for the next refresh.
+  const what = existsSync(directory)
+    ? `cannot read ${path} in ${directory}: ${messageOf(cause)}`
+    : `there is no directory ${directory}`;
+  return new LivepatchError('network', what, {
+    hint: 'Is the medium still there, and mounted? Is remote-server the directory that holds metadata, targets and patches?',
     cause,
   });
 }

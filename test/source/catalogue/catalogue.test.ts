@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -233,9 +233,23 @@ describe('a catalogue as a source', () => {
     await expect(machine.fetch(listed('121.1'))).rejects.toMatchObject({ code: 'digest' });
   });
 
-  it('says that there is no catalogue in an empty directory, or on another server', async () => {
+  it.each(['gone', 'empty'])('knows a memory stick that was pulled: its directory is %s', async (how) => {
     const made = makeCatalogue();
-    const machine = machineAt(pathToFileURL(temporaryDirectory()), made.root);
+    const directory = temporaryDirectory();
+    if (how === 'gone') rmSync(directory, { recursive: true });
+    const machine = machineAt(pathToFileURL(directory), made.root);
+    await expect(machine.checkIn()).rejects.toMatchObject({
+      code: 'network',
+      message: `there is no directory ${directory}/metadata/`,
+      hint: expect.stringMatching(/^Is the medium still there, and mounted\?/),
+    });
+  });
+
+  it('says of metadata without a timestamp that it is no catalogue', async () => {
+    const made = makeCatalogue();
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, 'metadata'));
+    const machine = machineAt(pathToFileURL(directory), made.root);
     await expect(machine.checkIn()).rejects.toMatchObject({
       code: 'bad-answer',
       message: expect.stringMatching(/^there is no catalogue at file:/),
