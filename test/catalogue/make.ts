@@ -9,7 +9,7 @@ import { patchPath } from '../../src/source/catalogue/layout.ts';
 export const KERNEL = '6.8.0-1047.50-aws';
 
 /** Good for long, so that a test says itself when something expires. */
-const LIFETIMES: Lifetimes = { root: 365, targets: 365, snapshot: 30, timestamp: 7 };
+export const LIFETIMES: Lifetimes = { root: 365, targets: 365, snapshot: 30, timestamp: 7 };
 
 /** A catalogue in memory. */
 export interface TestCatalogue {

@@ -66,7 +66,10 @@ export class Repository {
     return new Repository(tree, new Signing(keys, now), { versions, shown }, root, targets);
   }
 
-  /** Begins a catalogue: signs everything, publishes nothing yet. */
+  /**
+   * Begins a catalogue: signs everything, publishes nothing yet. What a run left that died before it had a root is of keys
+   * that nobody knows: it is passed over, by higher versions.
+   */
   static begin(
     tree: Tree,
     roles: Record<RoleName, { keys: CatalogueKey[]; threshold: number }>,
@@ -79,7 +82,7 @@ export class Repository {
     const begun = new Repository(
       tree,
       signing,
-      { versions: new Map(), shown: new Map() },
+      { versions: newestVersions(tree), shown: new Map() },
       new Metadata(root),
       new Metadata(emptyTargets(now, delegationsTo(root))),
     );

@@ -61,7 +61,9 @@ export class Init extends CatalogueCommand {
     const { flags } = await this.parse(Init);
     const tree = diskTree(flags.catalogue);
     if (tree.has('metadata/1.root.json')) {
-      throw new LivepatchError('usage', `there is a catalogue in ${flags.catalogue} already`);
+      throw new LivepatchError('usage', `there is a catalogue in ${flags.catalogue} already`, {
+        hint: "If an earlier init did not come to its end, 'livepatch-publish renew' finishes it.",
+      });
     }
     const passphrase = readPassphrase(flags);
     const roleOf = (role: RoleName, count: number, threshold: number) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { setKernel } from '../../../src/publish/catalogue/entries.ts';
 import { generateKey } from '../../../src/publish/catalogue/keys.ts';
 import { Repository } from '../../../src/publish/catalogue/repository.ts';
 import type { Tree } from '../../../src/publish/catalogue/tree.ts';
@@ -6,6 +7,8 @@ import { patchPath } from '../../../src/source/catalogue/layout.ts';
 import { inMemory } from '../../../src/source/catalogue/metadata-store.ts';
 import {
   indexOf,
+  KERNEL,
+  LIFETIMES,
   listed,
   makeCatalogue,
   memoryTree,
@@ -13,6 +16,7 @@ import {
   publishPatches,
   type TestCatalogue,
 } from '../../catalogue/make.ts';
+import { staticHost } from '../../catalogue/static-host.ts';
 import { machineAt, machineOf, versionsIn } from '../../source/catalogue/scene.ts';
 
 /** Dies at one of its writes: before it, or with it done. */
@@ -28,6 +32,8 @@ function dyingAt(tree: Tree, write: number, isDone: boolean): Tree {
     };
   return { ...tree, create: dying(tree.create), replace: dying(tree.replace) };
 }
+
+const CVES = Buffer.from(JSON.stringify({ timestamp: '2026-11-01T00:00:00Z', kernelPackageFixes: [] }));
 
 /** Each change that publishing knows, and what a machine is told after it. */
 const CHANGES: [string, (repository: Repository) => void, string[]][] = [
@@ -45,11 +51,22 @@ const CHANGES: [string, (repository: Repository) => void, string[]][] = [
       repository.putIndex(indexOf([], { withdrawn: [{ version: '121.1', digest: 'a'.repeat(128) }] })),
     [],
   ],
+  ['phase', (repository) => repository.putIndex(indexOf([listed('121.1', { phase: 10 })])), ['121.1']],
+  [
+    'kernel',
+    (repository) => void setKernel(repository, KERNEL, 'amd64', { support: 'supported', cves: CVES }),
+    ['121.1'],
+  ],
+  ['revoke', (repository) => repository.revokeKeys(['b'.repeat(64)]), ['121.1']],
   ['renew', (repository) => repository.touch('targets'), ['121.1']],
   ['renew --root', (repository) => repository.touch('root'), ['121.1']],
 ];
 
-function publisher(made: TestCatalogue, tree: Tree, more = Object.values(made.keys).flat()): Repository {
+function publisher(
+  made: Pick<TestCatalogue, 'keys'>,
+  tree: Tree,
+  more = Object.values(made.keys).flat(),
+): Repository {
   return Repository.open(tree, new Map(more.map((one) => [one.key.keyID, one])), new Date());
 }
 
@@ -82,6 +99,56 @@ describe('a publisher that is killed', () => {
       }
     },
   );
+
+  it.each(['root', 'snapshot', 'timestamp'] as const)(
+    'at any write of new keys of %s leaves what the next run can go on with',
+    async (role) => {
+      const began = makeCatalogue();
+      publishPatches(began, indexOf([listed('121.1')]));
+      const fresh = [generateKey().made];
+      for (let write = 1, done = false; !done; write += 1) {
+        const made = { ...began, files: began.copy() };
+        const { machine } = await machineOf(made);
+        await machine.checkIn();
+        const dying = publisher(made, dyingAt(memoryTree(made.files), write, true));
+        try {
+          dying.rotate(role, fresh);
+          dying.publish();
+          done = true;
+        } catch (error) {
+          expect(error).toMatchObject({ message: 'killed' });
+        }
+        expect(versionsIn(await machine.checkIn())).toEqual(['121.1']);
+        const again = publisher(made, memoryTree(made.files), [...Object.values(made.keys).flat(), ...fresh]);
+        again.rotate(role, fresh);
+        again.publish();
+        expect(versionsIn(await machine.checkIn())).toEqual(['121.1']);
+      }
+    },
+  );
+
+  it('at some write of the first of all is begun again, or finished', async () => {
+    const { keys: roles } = makeCatalogue();
+    const begin = (tree: Tree, keys = roles) => {
+      const all = Object.entries(keys).map(([role, keys]) => [role, { keys, threshold: 1 }]);
+      Repository.begin(tree, Object.fromEntries(all), LIFETIMES, new Date()).publish();
+    };
+    // Each write of the 256 bins is like the others.
+    for (const write of [1, 2, 100, 257, 258, 259, 260]) {
+      const files = new Map<string, Buffer>();
+      try {
+        begin(dyingAt(memoryTree(files), write, true));
+      } catch (error) {
+        expect(error).toMatchObject({ message: 'killed' });
+      }
+      const { keys } = makeCatalogue();
+      if (files.has('metadata/1.root.json')) publisher({ keys: roles }, memoryTree(files)).publish();
+      else begin(memoryTree(files), keys);
+      const root = files.get('metadata/1.root.json') as Buffer;
+      const { url } = await staticHost(files);
+      expect(await machineAt(url, root).checkIn()).toMatchObject({ support: 'unsupported' });
+    }
+  });
 
   it('at some write of a change of keys leaves what the next run can go on with', async () => {
     const began = makeCatalogue();
