@@ -303,6 +303,22 @@ describe('doctor', () => {
   });
 });
 
+describe('doctor, of a catalogue', () => {
+  it.each([
+    ['2026-11-20T04:00:00Z', 'was renewed on 2026-11-20T04:00:00Z and good until 2026-11-27T04:00:00Z'],
+    [undefined, 'is up to date and good until 2026-11-27T04:00:00Z'],
+  ])('says how fresh it is: renewed at %s', async (renewedAt, words) => {
+    const { connect } = scene.context;
+    scene.context.connect = async (...given) => {
+      const { registry: _, ...source } = await connect(...given);
+      const freshness = { renewedAt, expiresAt: '2026-11-27T04:00:00.000Z' };
+      return { ...source, checkIn: async () => ({ advice: 'unchanged', freshness }) };
+    };
+    const found = (await doctor(ill({}))).find(({ check }) => check === 'server');
+    expect(found).toMatchObject({ verdict: 'ok', found: expect.stringContaining(words) });
+  });
+});
+
 /** Ways in which a run fails, with the exit status that it ends with, and where doctor names the cause. */
 interface Failing {
   status: number;
