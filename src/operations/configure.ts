@@ -11,7 +11,7 @@ import type { Context } from './context.ts';
  */
 export async function configure(context: Context, changes: Record<string, string>): Promise<void> {
   const { store } = context;
-  using _lock = store.runLock('config');
+  using _lock = store.runLock('config', context.warn);
   await check(store, changes);
   if ('remote-server' in changes) await requireAnswer(context, changes);
   store.config.update(changes);
@@ -49,7 +49,7 @@ function risksIn({ config }: Pick<Store, 'config'>): [risks: string[], failure: 
 export async function configureFromSnap({ store, warn }: Pick<Context, 'store' | 'warn'>): Promise<void> {
   let isAskedFor = store.snapSettings.isSettled();
   try {
-    using _lock = store.runLock('snap set');
+    using _lock = store.runLock('snap set', warn);
     const changes = await store.snapSettings.changes();
     isAskedFor &&= Object.keys(changes).length > 0;
     const sets = isAskedFor ? [changes] : Object.entries(changes).map(([key, value]) => ({ [key]: value }));

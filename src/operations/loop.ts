@@ -22,7 +22,7 @@ export async function run(
   authToken?: Secret | undefined,
 ): Promise<Result> {
   if (!(goal.kind === 'disable' && !goal.unpatch)) await context.kernel.requirePlugs();
-  using _lock = context.store.runLock(who);
+  using _lock = context.store.runLock(who, context.warn);
   await using session = openSession(context, goal, authToken);
   try {
     return await loop(session);

@@ -186,6 +186,12 @@ export function remove(path: string): void {
   }
 }
 
+/** Makes room for a directory of ours. @returns where what was in its place is now. @throws LivepatchError `storage` */
+export function setAsideUnlessDirectory(path: string): string | undefined {
+  const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return isThere && !isDirectory(path) ? setAside(path) : undefined;
+}
+
 function isDirectory(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

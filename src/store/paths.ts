@@ -5,7 +5,7 @@ import { snapFrom } from '../snapd/environment.ts';
 export interface Paths {
   common: string;
   data: string;
-  /** Every directory of ours and its mode, parents first. */
+  /** Every directory of ours and its mode, parents first; what is closed holds one kind of thing each. */
   directories: { path: string; mode: number }[];
   config: string;
   snapSettings: string;
@@ -83,4 +83,4 @@ export function pathsFrom(env: NodeJS.ProcessEnv): Paths {
 
 /** That a token exists, and the published state, are for everybody to see. */
 const SEARCHABLE = 0o755;
-const CLOSED = 0o700;
+export const CLOSED = 0o700;

@@ -5,9 +5,16 @@ import { type Events, events } from './audit.ts';
 import { type CatalogueMetadata, catalogueMetadata } from './catalogue-metadata.ts';
 import { type ConfigFile, configFile } from './config.ts';
 import { type CvesFile, cvesFile } from './cves.ts';
-import { ensureDirectory, isMissing, readIfThere, storageError, sweep } from './files.ts';
+import {
+  ensureDirectory,
+  isMissing,
+  readIfThere,
+  setAsideUnlessDirectory,
+  storageError,
+  sweep,
+} from './files.ts';
 import { probe, type StoreHealth, storeHealth } from './health.ts';
-import { pathsFrom } from './paths.ts';
+import { CLOSED, type Paths, pathsFrom } from './paths.ts';
 import { type Payloads, payloads } from './payloads.ts';
 import { type PendingInsertions, pendingInsertions } from './pending-insertions.ts';
 import { type PingsFile, pingsFile } from './pings.ts';
@@ -46,8 +53,11 @@ export interface Store {
   shippedRoot(): string | undefined;
   /** The CAs that are shipped with the client, PEM: for a server whose CA is in nobody's pool. @throws LivepatchError `storage` */
   shippedCas(): string[];
-  /** Makes our directories and takes the run lock; see lock.ts. */
-  runLock(who: string): Disposable;
+  /**
+   * Makes our directories and takes the run lock; see run-lock.ts. What stands in the place of a directory is set aside.
+   * @param warn hears of that.
+   */
+  runLock(who: string, warn: (text: string) => void): Disposable;
   /** Removes what a run that was killed left half done. Only under the run lock. @throws LivepatchError `storage` */
   sweep(): void;
 }
@@ -73,9 +83,21 @@ export function openStore(env: NodeJS.ProcessEnv): Store {
     derOf: (fingerprint) => derOf(paths.keys, fingerprint),
     shippedRoot: () => readIfThere(paths.catalogueRoot),
     shippedCas: () => certificatesIn(paths.ca).map(({ bytes }) => Buffer.from(bytes).toString('utf8')),
-    runLock(who) {
-      for (const { path, mode } of paths.directories) ensureDirectory(path, mode);
-      return takeRunLock(paths.runLock, who);
+    runLock(who, warn) {
+      const isOpen = ({ mode }: Paths['directories'][number]) => mode !== CLOSED;
+      for (const { path, mode } of paths.directories.filter(isOpen)) ensureDirectory(path, mode);
+      const lock = takeRunLock(paths.runLock, who);
+      try {
+        for (const { path, mode } of paths.directories.filter((one) => !isOpen(one))) {
+          const aside = setAsideUnlessDirectory(path);
+          if (aside !== undefined) warn(`${path} was no directory; what was there is ${aside} now`);
+          ensureDirectory(path, mode);
+        }
+        return lock;
+      } catch (error) {
+        lock[Symbol.dispose]();
+        throw error;
+      }
     },
     sweep() {
       for (const directory of [paths.common, paths.data, paths.locks, paths.catalogue]) sweep(directory);

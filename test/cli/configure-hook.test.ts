@@ -96,7 +96,7 @@ describe('the configure hook', () => {
     ['after snap set', 'x1', 1],
   ])('waits for another run, and gives up %s (%s) with %i', (_when, revision, status) => {
     hook('x1');
-    using _lock = openStore(environment).runLock('test');
+    using _lock = openStore(environment).runLock('test', () => {});
     expect(hook(revision, { 'log-level': 'info' })).toMatchObject({
       status,
       stderr: expect.stringContaining('another'),

@@ -1,7 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { EXIT_STATUS } from '../../src/errors.ts';
 import { Secret } from '../../src/secret.ts';
 import { EMPTY_STATE } from '../../src/store/state.ts';
 import { patchFile, signedModule } from '../patch/make/patch.ts';
@@ -45,24 +47,61 @@ describe('config on the built command', () => {
   });
 });
 
-describe('disable on the built command', () => {
-  const files = ['machine-token', 'config', 'last-check', 'snap-settings', 'pings.json', 'run-lock'];
+/** All that is read between runs, by its place under common or data; a directory of ours is listed as one. */
+const PLACES = [
+  ...['machine-token', 'config', 'last-check', 'snap-settings', 'run-lock', 'patches', 'locks', 'catalogue'],
+  ...['locks/livepatch_x_121.1', 'logs', 'logs/security.log'],
+].map((place) => join('common', place));
+PLACES.push(
+  ...['state.json', 'cves.json', 'pings.json', 'history', 'history/events.log'].map((place) =>
+    join('data', place),
+  ),
+);
 
-  it.each(files.flatMap((file) => Object.keys(OBSTACLES).map((what) => [file, what] as const)))(
-    'ends well with %s that is %s, and the machine can be enabled again',
-    async (file, what) => {
-      const { common, run, store } = await machine({ ...EMPTY_STATE });
-      // Nobody is there: it has to end well offline, too.
-      if (file !== 'config') store.config.update({ 'remote-server': 'https://127.0.0.1:1' });
-      const path = join(common, file);
-      rmSync(path, { force: true });
-      OBSTACLES[what]?.(path);
-      const ended = await run(['disable']);
-      expect(ended).toMatchObject({ status: 0, stdout: expect.stringContaining('Successfully disabled') });
-      expect(ended.stderr).not.toContain(TOKEN);
-      expect(store.token.exists()).toBe(false);
-    },
-  );
+describe('whatever is on disk, on the built command', () => {
+  // A server that has no time for anybody: to be refused is the soonest end of a run.
+  const server = createHttpServer((_, response) => void response.writeHead(403).end());
+  let port = 0;
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ({ port } = server.address() as AddressInfo);
+  });
+  afterAll(() => void server.close());
+
+  // One of each kind; the tests of each file know them all.
+  const kinds = [
+    'garbage',
+    'bytes that are not UTF-8',
+    'a huge file',
+    'a directory that holds something',
+    'a link',
+    'a FIFO',
+  ];
+  const rows = PLACES.flatMap((place) => kinds.map((what) => [place, what] as const));
+
+  it.each(rows)('with %s that is %s, every run ends in words, and disable ends well', async (place, what) => {
+    const { run, snap, store } = await machine({ ...EMPTY_STATE });
+    store.config.update({ 'remote-server': `http://127.0.0.1:${port}` });
+    const path = join(snap, place);
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(path, { recursive: true, force: true });
+    OBSTACLES[what]?.(path);
+
+    const ended = [];
+    for (const words of [['status'], ['refresh'], ['disable']]) ended.push(await run(words));
+    for (const { status, stderr, stdout } of ended) {
+      expect(Object.values<number>(EXIT_STATUS).concat(0)).toContain(status);
+      expect(stderr).toMatch(/^[\x20-\x7e\n]*$/);
+      expect(stderr + stdout).not.toMatch(/\n {4}at |TypeError|SyntaxError|[A-Z]RR_[A-Z]/);
+      expect(stderr + stdout).not.toContain(TOKEN);
+      if (status !== 0) expect(stderr).not.toBe('');
+    }
+    expect(ended.at(-1)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('Successfully disabled device.'),
+    });
+    expect(store.token.exists()).toBe(false);
+  });
 });
 
 /** What the words of the switch make of a run: on the kernel's command line, as boot loaders and people put them. */

@@ -55,7 +55,7 @@ export async function machine(state?: State): Promise<Machine> {
   const directories = { SNAP_NAME: 'canonical-livepatch', SNAP: snap, SNAP_COMMON: common, SNAP_DATA: data };
   const store = openStore(directories);
   if (state !== undefined) {
-    using _lock = store.runLock('test');
+    using _lock = store.runLock('test', () => {});
     store.token.write(new Secret(TOKEN));
     store.state.write(state);
   }

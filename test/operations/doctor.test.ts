@@ -462,7 +462,7 @@ const FAILING: Failing[] = [
   {
     ...{ status: 75, how: 'another run', check: 'other run', found: /is running \(a long one, pid \d+\)/ },
     make() {
-      const lock = scene.store.runLock('a long one');
+      const lock = scene.store.runLock('a long one', () => {});
       onTestFinished(() => lock[Symbol.dispose]());
       return { run: again };
     },

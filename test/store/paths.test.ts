@@ -55,7 +55,9 @@ it('makes each with its mode, whatever the umask and whoever made them before', 
   mkdirSync(join(root, 'common'), { mode: 0o700 });
   const before = process.umask(0o077);
   try {
-    openStore(env).runLock('test')[Symbol.dispose]();
+    openStore(env)
+      .runLock('test', () => {})
+      [Symbol.dispose]();
   } finally {
     process.umask(before);
   }
