@@ -30,7 +30,8 @@ export function userland(architecture: Architecture, suite: string, ...more: str
     architecture,
     packages: [
       ...['bash', 'busybox-static', 'ca-certificates', 'coreutils', 'dash', 'findutils', 'grep', 'kmod'],
-      ...['libstdc++6', 'mount', 'procps', 'sed', 'util-linux', ...more],
+      // libc-bin has getent, which doctor calls.
+      ...['libc-bin', 'libstdc++6', 'mount', 'procps', 'sed', 'util-linux', ...more],
     ],
   };
 }
