@@ -14,8 +14,8 @@ const state: FakeState = freshState();
 const kernel = fakeKernel(state, () => writeFileSync(KERNEL_FILE, JSON.stringify(state)));
 const store = openStore(process.env);
 const lock = store.runLock;
-store.runLock = (who) => {
-  const held = lock(who);
+store.runLock = (who, warn) => {
+  const held = lock(who, warn);
   // Now nobody else changes it.
   if (existsSync(KERNEL_FILE)) Object.assign(state, JSON.parse(readFileSync(KERNEL_FILE, 'utf8')));
   return held;
