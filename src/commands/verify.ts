@@ -35,19 +35,30 @@ export class Verify extends LivepatchCommand {
   };
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(Verify);
+    const { files, flags } = await this.parseFiles();
     const { verify } = await import('../operations/verify.ts');
-    const verifications = verify(this.context(), args.files, {
+    const verifications = verify(this.context(), files, {
       keys: flags.keys,
       allowSha256: flags['allow-sha256'],
       // A line for each of many has no room for it.
-      withDigest: flags.format !== 'humane' || args.files.length === 1,
+      withDigest: flags.format !== 'humane' || files.length === 1,
     });
     const refused =
       flags.format === 'humane'
-        ? await this.tell(verifications, args.files.length)
+        ? await this.tell(verifications, files.length)
         : await this.list(verifications, flags.format);
     if (refused) process.exitCode = EXIT_STATUS.signature;
+  }
+
+  /**
+   * The time that oclif takes grows with the square of the number of arguments, and there may be thousands. So it gets
+   * none of those at the end that can only be files: no option comes after them, and one before takes one value at most.
+   */
+  private async parseFiles() {
+    const options = this.argv.findLastIndex((word) => word.startsWith('-')) + 1;
+    const [parsed, further] = [this.argv.slice(0, options + 2), this.argv.slice(options + 2)];
+    const { args, flags } = await this.parse(Verify, parsed);
+    return { files: [...args.files, ...further], flags };
   }
 
   /** For people, as it goes: a line each when there are many. @returns whether any was refused. */

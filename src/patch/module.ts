@@ -118,15 +118,16 @@ function readSectionTable(view: DataView, littleEndian: boolean): Section[] {
   }
   const table = slice(view, offset, count * SECTION_HEADER_SIZE);
   const headers = new DataView(table.buffer, table.byteOffset, table.length);
-  const contentOf = (index: number): Uint8Array => {
+  /** Where a section is. Not a view of it: there are dozens in each of thousands of modules, and few are looked into. */
+  const rangeOf = (index: number): [offset: number, size: number] => {
     const at = index * SECTION_HEADER_SIZE;
-    if (index >= count || headers.getUint32(at + 4, littleEndian) === SHT_NOBITS) return new Uint8Array();
-    return slice(
-      view,
-      readUint64(headers, at + 24, littleEndian),
-      readUint64(headers, at + 32, littleEndian),
-    );
+    if (index >= count || headers.getUint32(at + 4, littleEndian) === SHT_NOBITS) return [0, 0];
+    const offset = readUint64(headers, at + 24, littleEndian);
+    const size = readUint64(headers, at + 32, littleEndian);
+    refuseOutside(view, offset, size);
+    return [offset, size];
   };
+  const contentOf = (index: number) => slice(view, ...rangeOf(index));
   const names = contentOf(namesIndex);
   // As the kernel demands it (kernel/module/main.c, elf_validity_check), so that every name ends within the table.
   if (names.at(-1) !== 0) throw invalid('a string in it has no end');
@@ -134,7 +135,7 @@ function readSectionTable(view: DataView, littleEndian: boolean): Section[] {
   const sections: Section[] = [];
   for (let index = 1; index < count; index++) {
     const at = index * SECTION_HEADER_SIZE;
-    const content = contentOf(index);
+    const range = rangeOf(index);
     const name = wantedName(names, headers.getUint32(at, littleEndian));
     if (name === undefined) continue;
     sections.push({
@@ -142,7 +143,7 @@ function readSectionTable(view: DataView, littleEndian: boolean): Section[] {
       type: headers.getUint32(at + 4, littleEndian),
       // sh_flags has 64 bits; this flag is in the lower half.
       allocated: (headers.getUint32(at + (littleEndian ? 8 : 12), littleEndian) & SHF_ALLOC) !== 0,
-      content,
+      content: slice(view, ...range),
     });
   }
   return sections;
@@ -151,7 +152,7 @@ function readSectionTable(view: DataView, littleEndian: boolean): Section[] {
 /** Compared in place: thousands of headers may share one long name. */
 function wantedName(names: Uint8Array, start: number): Section['name'] | undefined {
   if (start >= names.length) throw invalid('the name of a section lies outside the table of names');
-  return WANTED_BYTES.find(({ bytes }) => bytes.equals(names.subarray(start, start + bytes.length)))?.name;
+  return WANTED_BYTES.find(({ bytes }) => bytes.every((byte, index) => names[start + index] === byte))?.name;
 }
 
 /** Exact up to 2^53; what is larger is rounded and still lies outside any file. */
@@ -162,8 +163,12 @@ function readUint64(view: DataView, at: number, littleEndian: boolean): number {
 
 /** A range of the file. Sums of such numbers do not wrap round. */
 function slice(view: DataView, offset: number, size: number): Uint8Array {
-  if (offset + size > view.byteLength) throw invalid('a part of it lies outside the file');
+  refuseOutside(view, offset, size);
   return new Uint8Array(view.buffer, view.byteOffset + offset, size);
+}
+
+function refuseOutside(view: DataView, offset: number, size: number): void {
+  if (offset + size > view.byteLength) throw invalid('a part of it lies outside the file');
 }
 
 /** The kernel looks for one section of a name and takes the first; another reader might take the last. */

@@ -36,6 +36,17 @@ describe('canonical-livepatch verify', () => {
     expect(exitCode).toBe(0);
   });
 
+  test.each([
+    ['before the files', ['--allow-sha256', 'good.ko', 'good.tar.gz', 'unsigned.ko', 'good.ko']],
+    ['among them', ['good.ko', 'good.tar.gz', '--format', 'humane', 'unsigned.ko', 'good.ko']],
+    ['after them', ['good.ko', 'good.tar.gz', 'unsigned.ko', 'good.ko', '--allow-sha256']],
+    ['cut off from them', ['--allow-sha256', '--', 'good.ko', 'good.tar.gz', 'unsigned.ko', 'good.ko']],
+  ])('verifies every file, in their order, with options %s', async (_, words) => {
+    const { stdout } = await givenFiles()(...words);
+    const files = stdout.split('\n').map((line) => /^[✓✗] ([a-z.]+):/.exec(line)?.[1]);
+    expect(files).toEqual(['good.ko', 'good.tar.gz', 'unsigned.ko', 'good.ko']);
+  });
+
   test('ends with 65 when one is refused, and still tells of the others', async () => {
     const { exitCode, stdout } = await givenFiles()('unsigned.ko', 'good.ko');
     expect(stdout.split('\n')).toEqual([
