@@ -110,19 +110,31 @@ describe('a catalogue on a memory stick', () => {
     expect(await livePatches()).toBe(nameOf('122.1'));
   });
 
-  it('leaves a withdrawn patch in the kernel, and says so', async () => {
+  it('goes back to the one before it when it is withdrawn', async () => {
     await change('withdraw', '122.1');
     await plugIn();
-    await succeed(vm, 'refresh');
-    expect(await livePatches()).toBe(nameOf('122.1'));
-    expect(await humane()).toContain('withdrawn: ✗ patch 122.1 was withdrawn and is still in use');
-  });
-
-  it('has it taken out with revert-withdrawn, and the one before it applied again', async () => {
-    await succeed(vm, 'config revert-withdrawn=true');
-    expect(await succeed(vm, 'refresh')).toMatchObject({ stdout: expect.stringContaining('patch 121.1') });
+    expect(await succeed(vm, 'refresh')).toMatchObject({ stdout: 'applied: patch 121.1\n' });
     expect(await livePatches()).toBe(nameOf('121.1'));
     expect(await output('cat /proc/version')).toContain('live-patched, version 121');
+  });
+
+  it('leaves a withdrawn patch in the kernel where there is no other, and says so', async () => {
+    await change('withdraw', '121.1');
+    await plugIn();
+    await succeed(vm, 'refresh');
+    expect(await livePatches()).toBe(nameOf('121.1'));
+    expect(await humane()).toContain('withdrawn: ✗ patch 121.1 was withdrawn and is still in use');
+  });
+
+  it('has it taken out with revert-withdrawn, and the next one applied', async () => {
+    await succeed(vm, 'config revert-withdrawn=true');
+    await succeed(vm, 'refresh');
+    expect(await livePatches()).toBe('');
+    expect(await output('cat /proc/version')).not.toContain('live-patched');
+    await add('123.1');
+    await plugIn();
+    expect(await succeed(vm, 'refresh')).toMatchObject({ stdout: 'applied: patch 123.1\n' });
+    expect(await livePatches()).toBe(nameOf('123.1'));
   });
 });
 
@@ -134,32 +146,32 @@ describe('after a reboot with the stick pulled', () => {
     await output('date --set "+2 days"');
     expect(await client(vm, 'refresh --boot')).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringContaining('applied: patch 121.1\n'),
+      stderr: expect.stringContaining('applied: patch 123.1\n'),
     });
-    expect(await livePatches()).toBe(nameOf('121.1'));
+    expect(await livePatches()).toBe(nameOf('123.1'));
     expect(await livepatch()).toMatchObject({
       CheckState: 'check-failed',
       State: 'applied',
-      Version: '121.1',
+      Version: '123.1',
     });
     expect(await client(vm, 'refresh')).toMatchObject({
       exitCode: 69,
       stderr: expect.stringContaining('there is no directory /run/stick/metadata/'),
     });
-    expect(await livePatches()).toBe(nameOf('121.1'));
+    expect(await livePatches()).toBe(nameOf('123.1'));
   });
 
   it('what was withdrawn is not', async () => {
-    await change('withdraw', '121.1');
+    await change('withdraw', '123.1');
     await plugIn();
     await succeed(vm, 'config revert-withdrawn=false');
     await succeed(vm, 'refresh');
-    expect(await livePatches()).toBe(nameOf('121.1'));
+    expect(await livePatches()).toBe(nameOf('123.1'));
     await vm.kill();
     await boot();
     expect(await client(vm, 'refresh --boot')).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringContaining('held back: patch 121.1 was withdrawn\n'),
+      stderr: expect.stringContaining('held back: patch 123.1 was withdrawn\n'),
     });
     expect(await livePatches()).toBe('');
   });
