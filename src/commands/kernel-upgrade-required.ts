@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { LivepatchError, messageOf } from '../errors.ts';
 import { status } from '../operations/status.ts';
 import { readOnlyContext } from '../read-only-context.ts';
-import { kernelUpgradeOutput } from '../report/kernel-upgrade.ts';
+import { kernelUpgradeOutput, rebootCanWait } from '../report/kernel-upgrade.ts';
 import { DirectCommand } from './direct.ts';
 
 const NOT_ENOUGH_INFORMATION = 2;
@@ -34,7 +34,10 @@ Prints to standard output only when a reboot is recommended, except on a termina
 
   async run(): Promise<void> {
     const { flags } = await this.parse(KernelUpgradeRequired);
-    const document = status(readOnlyContext(this.config.version), { showInstalled: true });
+    const context = readOnlyContext(this.config.version);
+    const known = status(context);
+    // Which kernels are installed takes a large file to tell, and logins wait for this.
+    const document = rebootCanWait(known) ? known : status(context, { showInstalled: true });
     if (document.stateError !== undefined) throw new LivepatchError('storage', document.stateError);
     const isTerminal = process.stdout.isTTY === true;
     const { exitStatus, stderr, stdout } = kernelUpgradeOutput(document, { isTerminal, motd: flags.motd });

@@ -42,11 +42,20 @@ const KERNEL_PACKAGE =
 /** In these states the files of a package are there, and its scripts have run (dpkg(1)). */
 const INSTALLED = /^Status: \S+ ok (?:installed|triggers-awaited|triggers-pending)$/m;
 
-/** @param status paragraphs of fields, with an empty line between them (deb-control(5)). */
+const ANY_IMAGE = '\nPackage: linux-image-';
+const END = '\n\n';
+
+/**
+ * Few of some thousand paragraphs are looked at: `status` and a login wait for this.
+ * @param status paragraphs of fields, with an empty line between them (deb-control(5)).
+ */
 export function kernelPackages(status: string): string[] {
-  const releases = status.split('\n\n').flatMap((paragraph) => {
+  const text = `${END}${status}${END}`;
+  const releases = new Set<string>();
+  for (let at = text.indexOf(ANY_IMAGE); at !== -1; at = text.indexOf(ANY_IMAGE, at + 1)) {
+    const paragraph = text.slice(text.lastIndexOf(END, at), text.indexOf(END, at + 1));
     const [, release, symbols] = KERNEL_PACKAGE.exec(paragraph) ?? [];
-    return release !== undefined && symbols === undefined && INSTALLED.test(paragraph) ? release : [];
-  });
-  return [...new Set(releases)].sort();
+    if (release !== undefined && symbols === undefined && INSTALLED.test(paragraph)) releases.add(release);
+  }
+  return [...releases].sort();
 }
