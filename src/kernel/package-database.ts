@@ -21,8 +21,7 @@ export function kernelsOfDpkg(root: string): string[] | undefined {
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile() || stat.size > LIMITS.kernel.packagesBytes) return undefined;
-      // All that is looked for is ASCII; the rest need not be decoded.
-      return kernelPackages(readStartOf(fd, stat.size).toString('latin1'));
+      return kernelPackages(readStartOf(fd, stat.size));
     } finally {
       closeSync(fd);
     }
@@ -42,18 +41,19 @@ const KERNEL_PACKAGE =
 /** In these states the files of a package are there, and its scripts have run (dpkg(1)). */
 const INSTALLED = /^Status: \S+ ok (?:installed|triggers-awaited|triggers-pending)$/m;
 
-const ANY_IMAGE = '\nPackage: linux-image-';
+const ANY_IMAGE = 'Package: linux-image-';
 const END = '\n\n';
 
 /**
- * Few of some thousand paragraphs are looked at: `status` and a login wait for this.
- * @param status paragraphs of fields, with an empty line between them (deb-control(5)).
+ * Few of some thousand paragraphs are decoded: `status` waits for this.
+ * @param status paragraphs of fields, with an empty line between them (deb-control(5)). What is looked for is ASCII.
  */
-export function kernelPackages(status: string): string[] {
-  const text = `${END}${status}${END}`;
+export function kernelPackages(status: Buffer): string[] {
   const releases = new Set<string>();
-  for (let at = text.indexOf(ANY_IMAGE); at !== -1; at = text.indexOf(ANY_IMAGE, at + 1)) {
-    const paragraph = text.slice(text.lastIndexOf(END, at), text.indexOf(END, at + 1));
+  for (let at = status.indexOf(ANY_IMAGE); at !== -1; at = status.indexOf(ANY_IMAGE, at + 1)) {
+    const start = Math.max(status.lastIndexOf(END, at), 0);
+    const end = status.indexOf(END, at);
+    const paragraph = status.toString('latin1', start, end === -1 ? undefined : end);
     const [, release, symbols] = KERNEL_PACKAGE.exec(paragraph) ?? [];
     if (release !== undefined && symbols === undefined && INSTALLED.test(paragraph)) releases.add(release);
   }

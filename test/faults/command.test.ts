@@ -389,3 +389,48 @@ it('a server that is killed in the middle of its answer, and comes back', async 
   site.store.config.update({ 'remote-server': site.server.url });
   expect(await site.run(['refresh'])).toMatchObject({ exitCode: 0 });
 });
+
+describe('ca-certs of the built command', () => {
+  it.each(['its root', 'itself alone, as curl takes it', 'text around it'])(
+    'may hold, of the server, %s',
+    async (what) => {
+      const { caPem, certPem } = site.pki;
+      const pem = {
+        'its root': caPem,
+        'text around it': `subject=CN = x\r\n${caPem.replaceAll('\n', '\r\n')}\r\nend`,
+      }[what];
+      expect((await site.run(['config', 'ca-certs=@stdin'], { input: pem ?? certPem })).exitCode).toBe(0);
+      expect(await site.run(['refresh'])).toMatchObject({ exitCode: 0 });
+    },
+  );
+});
+
+describe('no-proxy of the built command', () => {
+  // A proxy that is not there: the server is reached only past it.
+  const PROXY = 'http://127.0.0.1:1';
+  const port = () => new URL(site.server.url).port;
+
+  it.each([
+    ['*', true],
+    ['127.0.0.1', true],
+    [' 127.0.0.1 , livepatch.test', true],
+    ['livepatch.test 127.0.0.1', true],
+    ['127.0.0.0/8', true],
+    ['127.0.0.1/32', true],
+    ['127.0.0.1:PORT', true],
+    ['127.0.0.2', false],
+    ['127.0.0.0/31', true],
+    ['127.0.0.2/31', false],
+    ['127.0.0.1:1', false],
+    ['livepatch.test', false],
+    ['::1', false],
+  ])('%j reaches the server past the proxy: %s', async (entry, reaches) => {
+    const noProxy = entry.replace('PORT', port());
+    expect((await site.run(['config', `https-proxy=${PROXY}`, `no-proxy=${noProxy}`])).exitCode).toBe(0);
+    // What cannot be reached is given up soon.
+    const asked = site.server.requests.length;
+    const { exitCode } = await site.run(['config', `remote-server=${site.server.url}/`]);
+    expect(exitCode).toBe(reaches ? 0 : 69);
+    expect(site.server.requests.length - asked).toBe(reaches ? 1 : 0);
+  });
+});

@@ -42,7 +42,7 @@ const REAL: [name: string, release: string | undefined][] = [
 
 describe('the kernels in the package database', () => {
   it.each(REAL)('are named after their release: %s', (name, release) => {
-    expect(kernelPackages(paragraph(name))).toEqual(release === undefined ? [] : [release]);
+    expect(kernelPackages(Buffer.from(paragraph(name)))).toEqual(release === undefined ? [] : [release]);
   });
 
   it.each([
@@ -58,7 +58,9 @@ describe('the kernels in the package database', () => {
     ['install reinstreq half-installed', false],
     ['purge ok not-installed', false],
   ])('count in the state "%s": %j', (status, counts) => {
-    expect(kernelPackages(paragraph('linux-image-6.1.0-56-amd64', status))).toHaveLength(Number(counts));
+    expect(kernelPackages(Buffer.from(paragraph('linux-image-6.1.0-56-amd64', status)))).toHaveLength(
+      Number(counts),
+    );
   });
 
   it('are found among any other packages', () => {
@@ -79,7 +81,7 @@ describe('the kernels in the package database', () => {
         const expected = kernels
           .filter(({ isInstalled }) => isInstalled)
           .map(({ abi }) => `6.8.0-${abi}-generic`);
-        expect(kernelPackages(text.join('\n'))).toEqual(expected.sort());
+        expect(kernelPackages(Buffer.from(text.join('\n')))).toEqual(expected.sort());
       }),
     );
   });
@@ -90,7 +92,8 @@ describe('the kernels in the package database', () => {
         fc.string({ unit: fc.constantFrom(...'Package: linux-image-6.1\n\0Status'), maxLength: 200 }),
         (text) => {
           for (const status of [text, paragraph(`linux-image-6.1.0-${text}`)]) {
-            for (const release of kernelPackages(status)) expect(release).toMatch(/^\d+\.\d+\.\d+\S*$/);
+            for (const release of kernelPackages(Buffer.from(status)))
+              expect(release).toMatch(/^\d+\.\d+\.\d+\S*$/);
           }
         },
       ),
