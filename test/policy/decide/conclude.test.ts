@@ -72,6 +72,16 @@ describe('a bug', () => {
 describe('the end of a run', () => {
   table([
     [
+      'tells what is held back, though another is in use',
+      {
+        inUse: ['121.1'],
+        config: { cutoffDate: '2020-01-01T00:00:00Z' },
+        run: CHECKED,
+        state: { applied: [applied('121.1')], advice: offers('122.1', '121.1') },
+      },
+      'done: held, cutoff-date',
+    ],
+    [
       'of a timer that has checked is told as any other',
       { goal: BY_TIMER, run: CHECKED },
       'done: kept, nothing-offered',

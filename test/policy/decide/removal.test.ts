@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../src/policy/decide.ts';
+import type { Hold } from '../../../src/types.ts';
 import {
   applied,
   CHECKED,
@@ -271,4 +272,105 @@ describe('disable', () => {
       held: [],
     });
   });
+});
+
+describe('of several, a revert takes', () => {
+  const three = ['120.1', '121.1', '122.1'];
+  const allLoaded = three.map(loaded);
+  table([
+    ['the newest first', { goal: REVERT, inUse: three }, `disable ${moduleOf('122')}, reverted`],
+    [
+      'the one in transition first, though it is the oldest',
+      {
+        goal: REVERT,
+        inUse: three,
+        kernel: {
+          live: [live('120.1', { inTransition: true }), live('121.1'), live('122.1')],
+          loaded: allLoaded,
+        },
+      },
+      `disable ${moduleOf('120')}, reverted`,
+    ],
+    [
+      'the one in transition before those that are only loaded',
+      {
+        goal: REVERT,
+        inUse: three,
+        kernel: { live: [live('121.1', { inTransition: true })], loaded: allLoaded },
+      },
+      `disable ${moduleOf('121')}, reverted`,
+    ],
+    [
+      'the newest of those that are only loaded first',
+      { goal: REVERT, inUse: three, kernel: { live: [], loaded: allLoaded } },
+      `unload ${moduleOf('122')}, reverted`,
+    ],
+  ]);
+});
+
+describe('when the kernel does not let go', () => {
+  const held: Hold[] = [
+    { version: '9.9', why: 'reverted', message: 'as before', missed: [], releasedAt: '2026-01-01T00:00:00Z' },
+  ];
+  const refused = {
+    inUse: ['121.1'],
+    run: { ...CHECKED, failures: [failure(`disable ${moduleOf('121')}`, '121.1', 'kernel-refused')] },
+  };
+  const state = { applied: [applied('121.1')], held };
+
+  it.each([REVERT, REVERT_ALL, UNPATCH])('%j fails, and what is held back stays remembered', (goal) => {
+    expect(decide(situation({ ...refused, goal, state }))).toMatchObject({
+      do: 'fail',
+      error: { code: 'kernel-refused' },
+      held,
+    });
+  });
+
+  it('a refresh fails, and says what is held back now', () => {
+    const advice = { ...offers(), withdrawn: withdraws('121.1') };
+    const action = decide(
+      situation({ ...refused, config: { revertWithdrawn: true }, state: { ...state, advice } }),
+    );
+    expect(action).toMatchObject({ do: 'fail', error: { code: 'kernel-refused' }, held: [] });
+  });
+});
+
+describe('among patches and modules of others', () => {
+  const others = {
+    live: [live('121.1'), ...stranger.live, live('119.1', { enabled: false })],
+    loaded: [loaded('121.1'), ...stranger.loaded, loaded('120.1'), loaded('119.1')],
+  };
+  const state = { applied: [applied('121.1')], replaced: [applied('120.1'), applied('119.1')] };
+
+  it('disable tells which of ours are still in use', () => {
+    const action = decide(
+      situation({ goal: DISABLE, kernel: others, state, run: { erased: true, unregistered: true } }),
+    );
+    expect(action).toMatchObject({ do: 'done', result: { kind: 'disabled', stillPatched: ['121.1'] } });
+  });
+
+  table([
+    [
+      'what was replaced is unloaded, and nothing else',
+      {
+        kernel: { live: others.live.slice(0, 1), loaded: [loaded('121.1'), loaded('120.1')] },
+        state,
+        run: CHECKED,
+      },
+      `unload ${moduleOf('120')}, replaced`,
+    ],
+    [
+      'the one that was withdrawn is taken out, and not the one below it',
+      {
+        inUse: ['120.1', '121.1'],
+        config: { revertWithdrawn: true },
+        run: CHECKED,
+        state: {
+          applied: [applied('120.1', { cumulative: false }), applied('121.1', { cumulative: false })],
+          advice: { ...offers(), withdrawn: withdraws('121.1') },
+        },
+      },
+      `disable ${moduleOf('121')}, withdrawn`,
+    ],
+  ]);
 });

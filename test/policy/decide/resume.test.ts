@@ -1,8 +1,10 @@
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { decide } from '../../../src/policy/decide.ts';
 import {
   applied,
   BY_TIMER,
   CHECKED,
+  type Changes,
   candidate,
   file,
   live,
@@ -11,6 +13,7 @@ import {
   offers,
   patch,
   pending,
+  situation,
 } from '../situation.ts';
 import {
   apply,
@@ -22,6 +25,7 @@ import {
   proven,
   RECENT,
   REVERT,
+  stranger,
   TRY,
   table,
   UNPATCH,
@@ -202,4 +206,63 @@ describe('what nothing remembered explains', () => {
     ],
     ['is left alone by disable', { ...unknown, goal: DISABLE, payloads: [file('121.1')] }, 'erase'],
   ]);
+});
+
+describe('an insertion that was begun in this boot', () => {
+  const two = { live: [live('120.1'), live('121.1')], loaded: [loaded('120.1'), loaded('121.1')] };
+  table([
+    [
+      'is waited for while its transition lasts, though it is remembered',
+      {
+        inUse: ['121.1'],
+        pending: [pending('121.1')],
+        kernel: { live: [live('121.1', { inTransition: true })], loaded: [loaded('121.1')] },
+      },
+      'wait-for-transition patch 121.1',
+    ],
+    [
+      'is not taken for another that is remembered',
+      { pending: [pending('121.1')], kernel: two, state: { applied: [applied('120.1')] } },
+      'wait-for-transition patch 121.1',
+    ],
+    [
+      'is not taken for that of another boot',
+      {
+        pending: [pending('121.1')],
+        kernel: two,
+        state: { applied: [applied('121.1', { bootId: 'before' })] },
+      },
+      'wait-for-transition patch 121.1',
+    ],
+  ]);
+});
+
+describe('code that nothing is remembered of', () => {
+  const proven121 = (changes = {}) => ({ ...CHECKED, proven: [patch('121.1', changes)] });
+  const adopts = (changes: Changes) => decide(situation(changes)).do === 'adopt';
+  const there = { live: [live('121.1')], loaded: [loaded('121.1')] };
+
+  it.each<[string, boolean, Changes]>([
+    ['is ours by name and build id', true, { kernel: there, run: proven121() }],
+    [
+      'is ours beside somebody else’s',
+      true,
+      {
+        kernel: { live: [...stranger.live, ...there.live], loaded: [...stranger.loaded, ...there.loaded] },
+        run: proven121(),
+      },
+    ],
+    [
+      'is not ours without a build id',
+      false,
+      {
+        kernel: { ...there, loaded: [{ name: loaded('121.1').name }] },
+        run: proven121({ buildId: undefined }),
+      },
+    ],
+    ['is not ours under another name', false, { kernel: there, run: proven121({ module: 'other' }) }],
+    ['is not ours with another build id', false, { kernel: there, run: proven121({ buildId: 'ab' }) }],
+  ])('%s: %s', (_what, ours, changes) => {
+    expect(adopts(changes)).toBe(ours);
+  });
 });

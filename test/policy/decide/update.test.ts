@@ -88,6 +88,11 @@ describe('the schedule', () => {
     ['a person', known, 'check-in'],
     ['a timer, nothing known', { goal: BY_TIMER }, 'check-in'],
     [
+      'enable, though a check was just made',
+      { goal: ENABLE, run: { registered: true }, ...known },
+      'check-in',
+    ],
+    [
       'a timer, just checked',
       { goal: BY_TIMER, ...known, config: { checkInterval: DAY } },
       'done: kept, not-due',
