@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, type Stats, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hasErrno } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { discard, setAsideName, storageError, writeAtomic } from './files.ts';
 import type { Paths } from './paths.ts';
@@ -11,7 +12,7 @@ export interface StoreHealth {
   neededBytes: number;
   /** Files that others could read or change, each with the command that corrects it. */
   exposed: { path: string; fix: string }[];
-  /** Files that could not be understood, under the names that they were moved to. */
+  /** What could not be understood, or was in the way of a directory, under the names that it was moved to. */
   setAside: string[];
 }
 
@@ -26,7 +27,9 @@ export function storeHealth(paths: Paths): StoreHealth {
       ...[cves, state].flatMap((path) => exposed(path, 0o644)),
       ...paths.directories.flatMap(({ path, mode }) => exposed(path, mode)),
     ],
-    setAside: [...secret, cves, state].map(setAsideName).filter((path) => existsSync(path)),
+    setAside: [...secret, cves, state, ...paths.directories.map(({ path }) => path)]
+      .map(setAsideName)
+      .filter((path) => existsSync(path)),
   };
 }
 
@@ -69,8 +72,14 @@ function exposed(path: string, most: number): { path: string; fix: string }[] {
   return (stat.mode & 0o777 & ~most) === 0 ? [] : [{ path, fix: `chmod ${mode} ${path}` }];
 }
 
+/** What is below a file that stands in the place of a directory is not there either. */
 function statOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (hasErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
 }
 
 function freeBytes(path: string): number | undefined {

@@ -452,10 +452,10 @@ const FAILING: Failing[] = [
     },
   },
   {
-    ...{ status: 74, how: 'a file in the place of a directory', check: 'disk', found: /common\/locks/ },
+    ...{ status: 74, how: 'a file in the place of all that is kept', check: 'disk', found: /data: / },
     make() {
-      rmSync(join(scene.common, 'locks'), { recursive: true });
-      writeFileSync(join(scene.common, 'locks'), '');
+      rmSync(scene.data, { recursive: true });
+      writeFileSync(scene.data, '');
       return { run: again };
     },
   },

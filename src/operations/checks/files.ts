@@ -65,8 +65,8 @@ export function stateFile({ context, state }: DiagnosticContext): Verdict {
   const { setAside } = context.store.health();
   if (setAside.length === 0) return ok('the state file is intact');
   return unknown(
-    `a file could not be understood earlier and was moved to ${setAside.join(', ')}`,
-    `When nobody needs it any more: 'sudo rm ${setAside.join(' ')}'.`,
+    `something could not be understood earlier, or was in the way, and was moved to ${setAside.join(', ')}`,
+    `When nobody needs it any more: 'sudo rm -r ${setAside.join(' ')}'.`,
   );
 }
 
