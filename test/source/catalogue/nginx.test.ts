@@ -9,6 +9,10 @@ import { putFiles, startNginx } from '../../catalogue/nginx.ts';
 import { EXITS, startHttpProxy } from '../real-proxies.ts';
 import { machineAt, versionsIn } from './scene.ts';
 
+/** A line is written when its answer has been sent: those who read the answer may be sooner. */
+const logged = (log: () => string[], lines: number) =>
+  expect.poll(() => log().length, { timeout: 10_000 }).toBeGreaterThanOrEqual(lines);
+
 describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_000 }, () => {
   it('is read, kept up with, and asked no more than is needed', async () => {
     const made = makeCatalogue();
@@ -22,6 +26,7 @@ describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_0
 
     let seen = log().length;
     expect(await machine.checkIn(first === 'unchanged' ? undefined : first.tag)).toBe('unchanged');
+    await logged(log, seen + 1);
     expect(log().slice(seen)).toEqual([
       'GET /metadata/timestamp.json 304 0 canonical-livepatch/1.0 127.0.0.1',
     ]);
@@ -30,6 +35,7 @@ describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_0
     putFiles(root, made.files);
     seen = log().length;
     expect(versionsIn(await machine.checkIn())).toEqual(['122.1', '121.1']);
+    await logged(log, seen + 5);
     const paths = log()
       .slice(seen)
       .map((line) => line.split(' ').slice(1, 3).join(' '));
@@ -49,8 +55,10 @@ describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_0
     const [response] = await once(get(new URL('metadata/2.snapshot.json', url), asked), 'response');
     response.destroy();
     expect(response.headers['content-encoding']).toBe('gzip');
+    await logged(log, 1);
     const seen = log().length;
     await machineAt(url, made.root, undefined, { caCerts: ca }).checkIn();
+    await logged(log, seen + 5);
     const [, , , bytes] =
       log()
         .slice(seen)
@@ -66,6 +74,7 @@ describe('a catalogue on nginx, with TLS, ETag, Range and gzip', { timeout: 60_0
     const line = await breakingLine(url, 25_000);
     const machine = machineAt(line, made.root, undefined, { caCerts: ca });
     expect(await machine.fetch(listed('121.1'))).toEqual(patchBytes('121.1'));
+    await logged(log, 2);
     const answers = log().map((answer) => answer.split(' ').slice(2, 4).map(Number));
     const { size } = listed('121.1');
     expect(answers.map(([status]) => status)).toEqual([200, 206]);
