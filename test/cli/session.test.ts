@@ -112,7 +112,7 @@ function install({ database, pki, server }: Scene): { env: Record<string, string
   return { snap, env: { ...directories, PATH: `${join(snap, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin` } };
 }
 
-/** As whoever runs the server does it. */
+/** As the administrator of the server does it. */
 async function publish(
   { database, directory, files }: Scene,
   version: string,

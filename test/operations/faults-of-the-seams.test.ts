@@ -102,7 +102,7 @@ describe('after the kernel found a bug in what is in use', () => {
 });
 
 describe('a patch whose newest successor is refused', () => {
-  it('comes back after a reboot all the same, whoever asks', async () => {
+  it('comes back after a reboot all the same, when a person asks as well', async () => {
     const { kernel, server, context } = sandbox;
     kernel.reboot();
     server.publish('125.1');

@@ -327,7 +327,7 @@ describe('the life of the snap', () => {
     const kept = await output(
       'cd /tmp && unzip -q /var/lib/snapd/snapshots/*.zip archive.tgz && tar -tzf archive.tgz | grep -v /$ | sort',
     );
-    // When what was applied: whoever audits the machine has nothing else.
+    // When what was applied: an auditor of the machine has nothing else.
     expect(kept).toMatch(/^x\d\/history\/events\.log$/);
     expect(await output('tar -xzOf /tmp/archive.tgz')).not.toMatch(/[0-9a-f]{32}|https?:/);
     expect(await procVersion()).toContain('live-patched, version 122');

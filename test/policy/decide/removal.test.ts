@@ -115,7 +115,7 @@ describe('revert', () => {
       `unload ${moduleOf('121')}, reverted`,
     ],
     [
-      'unloads what it has taken, whoever put it there',
+      'unloads what it has taken, ours or not',
       { goal: REVERT_ALL, kernel: { live: [], loaded: stranger.loaded }, run: { taken: ['kpatch_x'] } },
       'unload kpatch_x, reverted',
     ],

@@ -475,7 +475,7 @@ describe('a malicious mirror', () => {
 });
 
 describe('a machine that was asleep for a year', () => {
-  it('follows the roots one by one, whoever has signed them in turn', async () => {
+  it('follows the roots one by one, each signed by the keys of the one before', async () => {
     const made = published('121.1');
     const { host, machine } = await machineOf(made);
     await machine.checkIn();

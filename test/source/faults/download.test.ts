@@ -40,7 +40,7 @@ function breaksAt(end: number, then: Handler, headers: () => Record<string, stri
     response.write(file.subarray(0, end), () => response.destroy());
   };
 }
-/** All of the file for whoever asks, whatever was asked for. */
+/** All of the file, whichever part was asked for. */
 const whole: Handler = (_, response) => void response.writeHead(200).end(file);
 const part =
   (contentRange: (size: number) => string | undefined, bytes = () => file.subarray(100)): Handler =>
