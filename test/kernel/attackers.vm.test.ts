@@ -9,6 +9,7 @@ import { packPatchFile } from '../../src/publish/patch-file.ts';
 import type { Candidate, Metadata } from '../../src/types.ts';
 import { type BuiltPatch, compileModule, moduleName, packPatch } from '../patches/build.ts';
 import { makeSigner } from '../patches/signer.ts';
+import { outputOf } from './guest.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
 import { bootVm, type Vm } from './vm.ts';
 
@@ -31,11 +32,7 @@ afterAll(async () => {
   await site?.end();
 });
 
-async function output(script: string): Promise<string> {
-  const { exitCode, stderr, stdout } = await vm.run(script);
-  expect(exitCode, `${script}\n${stderr}`).toBe(0);
-  return stdout.trimEnd();
-}
+const output = (script: string) => outputOf(vm, script);
 
 const kernelState = () =>
   output(

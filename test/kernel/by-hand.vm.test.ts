@@ -5,8 +5,9 @@ import { formatMetadata } from '../../src/patch/metadata.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { targz } from '../patch/make/tar.ts';
 import { moduleName, PROC_LOADAVG, packPatch } from '../patches/build.ts';
+import { bootWithState, outputOf } from './guest.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
-import { bootVm, type Vm } from './vm.ts';
+import type { Vm } from './vm.ts';
 
 /** Patches that an administrator applies from files: on a machine that no server knows, then on one that has a server. */
 
@@ -26,16 +27,10 @@ afterAll(async () => {
 
 async function boot(): Promise<void> {
   await vm?.powerOff();
-  vm = await bootVm({ kernel: site.kernel, disk: join(site.directory, 'disk.img') });
-  await output(`mkdir -p /persist/state /var/lib/canonical-livepatch
-    mount --bind /persist/state /var/lib/canonical-livepatch`);
+  vm = await bootWithState({ kernel: site.kernel, disk: join(site.directory, 'disk.img') });
 }
 
-async function output(script: string): Promise<string> {
-  const { exitCode, stderr, stdout } = await vm.run(script);
-  expect(exitCode, `${script}\n${stderr}`).toBe(0);
-  return stdout.trimEnd();
-}
+const output = (script: string) => outputOf(vm, script);
 
 /** Leaves a patch file where the guest sees it. */
 async function file(name: string, archive: Uint8Array): Promise<string> {

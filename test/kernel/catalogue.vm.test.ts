@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPatch, moduleName, PROC_VERSION, patchFileName } from '../patches/build.ts';
 import { makeSigner, type Signer } from '../patches/signer.ts';
 import { debianKernel } from './debian-kernel.ts';
+import { bootWithState, outputOf } from './guest.ts';
 import { client, succeed } from './site.ts';
-import { bootVm, type Vm } from './vm.ts';
+import type { Vm } from './vm.ts';
 
 /**
  * A machine without a network that takes its patches from a catalogue on a memory stick, through three boots. Each test
@@ -51,9 +52,7 @@ async function add(version: string, ...reach: string[]): Promise<void> {
 
 /** The machine comes up with its own /var/lib/canonical-livepatch, and without the stick. */
 async function boot(): Promise<void> {
-  vm = await bootVm({ kernel, network: false, disk: join(directory, 'disk.img') });
-  await output(`mkdir -p /persist/state /var/lib/canonical-livepatch
-    mount --bind /persist/state /var/lib/canonical-livepatch`);
+  vm = await bootWithState({ kernel, network: false, disk: join(directory, 'disk.img') });
 }
 
 let carried = 0;
@@ -68,11 +67,7 @@ async function plugIn(): Promise<void> {
     mount --bind /host${stick} /run/stick`);
 }
 
-async function output(script: string): Promise<string> {
-  const { exitCode, stderr, stdout } = await vm.run(script);
-  expect(exitCode, `${script}\n${stderr}`).toBe(0);
-  return stdout.trimEnd();
-}
+const output = (script: string) => outputOf(vm, script);
 
 const livePatches = () => output('ls /sys/kernel/livepatch');
 const livepatch = async () =>

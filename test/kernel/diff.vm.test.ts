@@ -6,8 +6,9 @@ import { kpatchModules } from '../kernels/kpatch.ts';
 import { read } from '../pages.ts';
 import { diffOf } from '../patches/diff.ts';
 import { debianKernel, type KernelTree } from './debian-kernel.ts';
+import { bootWithState, outputOf } from './guest.ts';
 import { type Site, startSite, succeed } from './site.ts';
-import { bootVm, type Vm } from './vm.ts';
+import type { Vm } from './vm.ts';
 
 /** Patches that the field's tools made of a diff of the source, with the commands of docs/patch-file.md. */
 
@@ -64,15 +65,9 @@ describe.skipIf(tool === undefined)('a patch made from a diff of the source', ()
 
   async function boot(): Promise<void> {
     await vm?.powerOff();
-    vm = await bootVm({ kernel, disk: join(site.directory, 'disk.img') });
-    await output(`mkdir -p /persist/state /var/lib/canonical-livepatch
-      mount --bind /persist/state /var/lib/canonical-livepatch`);
+    vm = await bootWithState({ kernel, disk: join(site.directory, 'disk.img') });
   }
-  async function output(script: string): Promise<string> {
-    const { exitCode, stderr, stdout } = await vm.run(script);
-    expect(exitCode, `${script}\n${stderr}`).toBe(0);
-    return stdout.trimEnd();
-  }
+  const output = (script: string) => outputOf(vm, script);
   const insertTarget = async () => {
     if (made.target !== undefined) await output(`insmod /host${made.target}`);
   };

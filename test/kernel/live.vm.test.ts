@@ -6,6 +6,7 @@ import { readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { compileModule, moduleName, PROC_LOADAVG, signModule } from '../patches/build.ts';
 import { CONTRACT, STACK_CONTRACT } from './contract.ts';
+import { outputOf } from './guest.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
 import { bootVm, type Vm } from './vm.ts';
 
@@ -60,11 +61,7 @@ async function given(name: string, module: Uint8Array) {
   return { name, file: `/host${join(site.directory, `${name}.ko`)}`, buildId };
 }
 
-async function output(script: string): Promise<string> {
-  const { exitCode, stderr, stdout } = await vm.run(script);
-  expect(exitCode, `${script}\n${stderr}`).toBe(0);
-  return stdout.trimEnd();
-}
+const output = (script: string) => outputOf(vm, script);
 
 const status = async () => JSON.parse((await succeed(vm, 'status --format json')).stdout).Status[0].Livepatch;
 const livePatches = () => output('ls /sys/kernel/livepatch');

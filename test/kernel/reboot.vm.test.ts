@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { moduleName } from '../patches/build.ts';
 import { makeSigner } from '../patches/signer.ts';
 import { debianKernel } from './debian-kernel.ts';
+import { bootWithState, outputOf } from './guest.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
-import { bootVm, type Vm, type VmOptions } from './vm.ts';
+import type { Vm, VmOptions } from './vm.ts';
 
 /**
  * One machine, whose disk is kept, through boot after boot: panics, power cuts at every step, bugs, another kernel.
@@ -30,17 +31,12 @@ afterAll(async () => {
 
 /** The machine comes up, with its own /var/lib/canonical-livepatch; the kernel says on the console what it inserts. */
 async function boot(options: Partial<VmOptions> = {}): Promise<void> {
-  vm = await bootVm({ kernel: site.kernel, disk: join(site.directory, 'disk.img'), ...options });
+  vm = await bootWithState({ kernel: site.kernel, disk: join(site.directory, 'disk.img'), ...options });
   consoles.push(vm.console);
-  await output(`dmesg -n 6; mkdir -p /persist/state /var/lib/canonical-livepatch
-    mount --bind /persist/state /var/lib/canonical-livepatch`);
+  await output('dmesg -n 6');
 }
 
-async function output(script: string): Promise<string> {
-  const { exitCode, stderr, stdout } = await vm.run(script);
-  expect(exitCode, `${script}\n${stderr}`).toBe(0);
-  return stdout.trimEnd();
-}
+const output = (script: string) => outputOf(vm, script);
 
 /** Pulls the plug the moment the client says that it comes to this step. */
 async function cutAt(step: string, words: string): Promise<void> {

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BuiltPatch, buildPatch, PROC_VERSION } from '../patches/build.ts';
 import { makeSigner } from '../patches/signer.ts';
 import { debianKernel } from './debian-kernel.ts';
+import { outputOf } from './guest.ts';
 import { bootVm, type Vm } from './vm.ts';
 
 const kernel = debianKernel();
@@ -37,20 +38,20 @@ describe('a machine', () => {
   afterAll(() => vm?.powerOff());
 
   test('runs the kernel, and a Node of its architecture on this very checkout', async () => {
-    expect(await output(vm, 'uname -r')).toBe(kernel.release);
-    expect(await output(vm, 'node -p process.arch')).toBe(kernel.architecture.replace('amd64', 'x64'));
+    expect(await outputOf(vm, 'uname -r')).toBe(kernel.release);
+    expect(await outputOf(vm, 'node -p process.arch')).toBe(kernel.architecture.replace('amd64', 'x64'));
     // One that a guest of its own brings may be older.
-    const version = await output(vm, 'node -p process.version');
+    const version = await outputOf(vm, 'node -p process.version');
     if (kernel.userland === undefined) expect(version).toBe(process.version);
-    expect(await output(vm, 'pwd')).toBe(process.cwd());
+    expect(await outputOf(vm, 'pwd')).toBe(process.cwd());
   });
 
   test("finds the kernel's modules where modprobe looks for them", async () => {
-    expect(await output(vm, 'modprobe --show-depends ext4')).toMatch(/^(insmod|builtin) .*ext4/m);
+    expect(await outputOf(vm, 'modprobe --show-depends ext4')).toMatch(/^(insmod|builtin) .*ext4/m);
   });
 
   test('may write in the checkout, and leaves it as it was', async () => {
-    await output(vm, 'echo written >written-by-a-guest; cat written-by-a-guest');
+    await outputOf(vm, 'echo written >written-by-a-guest; cat written-by-a-guest');
     expect(existsSync('written-by-a-guest')).toBe(false);
   });
 
@@ -82,7 +83,7 @@ describe('a machine', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
 
-    const fetched = await output(
+    const fetched = await outputOf(
       vm,
       `node --eval 'fetch("http://livepatch.test:${port}/").then((r) => r.text()).then(console.log)'`,
     );
@@ -95,17 +96,20 @@ describe('a machine', () => {
     const { module } = patch.metadata;
     const file = `${module}.ko`;
     const sysfs = `/sys/kernel/livepatch/${module}`;
-    const before = await output(vm, 'cat /proc/version');
+    const before = await outputOf(vm, 'cat /proc/version');
     expect(before).toContain(`Linux version ${kernel.release} (`);
 
-    await output(vm, `insmod /host${join(directory, file)}`);
-    await output(vm, `while grep -q 1 ${sysfs}/transition; do sleep 0.1; done`);
-    expect(await output(vm, 'cat /proc/version')).toBe(
+    await outputOf(vm, `insmod /host${join(directory, file)}`);
+    await outputOf(vm, `while grep -q 1 ${sysfs}/transition; do sleep 0.1; done`);
+    expect(await outputOf(vm, 'cat /proc/version')).toBe(
       `Linux version ${kernel.release} (live-patched, version 1)`,
     );
 
-    await output(vm, `echo 0 >${sysfs}/enabled; while test -e ${sysfs}; do sleep 0.1; done; rmmod ${module}`);
-    expect(await output(vm, 'cat /proc/version')).toBe(before);
+    await outputOf(
+      vm,
+      `echo 0 >${sysfs}/enabled; while test -e ${sysfs}; do sleep 0.1; done; rmmod ${module}`,
+    );
+    expect(await outputOf(vm, 'cat /proc/version')).toBe(before);
   });
 });
 
@@ -122,7 +126,7 @@ test('a disk keeps what was synced when the power is cut', async () => {
   // Given a machine with a disk, with one file on it for sure,
   const disk = join(directory, 'disk.img');
   const first = await bootVm({ kernel, network: false, disk });
-  await output(first, 'echo kept >/persist/file; sync /persist/file /persist');
+  await outputOf(first, 'echo kept >/persist/file; sync /persist/file /persist');
 
   // when the power is cut and the machine boots again,
   await first.kill();
@@ -130,14 +134,9 @@ test('a disk keeps what was synced when the power is cut', async () => {
   const second = await bootVm({ kernel, network: false, disk });
 
   // then the file is there.
-  expect(await output(second, 'cat /persist/file')).toBe('kept');
+  expect(await outputOf(second, 'cat /persist/file')).toBe('kept');
   await second.powerOff();
   expect(await second.ended).toBe('powered-off');
 });
 
 /** What a script printed, without the last newline; one that fails fails the test. */
-async function output(vm: Vm, script: string): Promise<string> {
-  const { stdout, stderr, exitCode } = await vm.run(script);
-  expect(exitCode, `${script}\n${stderr}`).toBe(0);
-  return stdout.trimEnd();
-}

@@ -6,8 +6,9 @@ import { draft } from '../../src/publish/draft.ts';
 import type { Metadata } from '../../src/types.ts';
 import { selftestModules } from '../kernels/selftests.ts';
 import { packPatch, signModule } from '../patches/build.ts';
+import { bootWithState, outputOf } from './guest.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
-import { bootVm, type Vm } from './vm.ts';
+import type { Vm } from './vm.ts';
 
 /**
  * The modules of the kernel's own tests of live patching, as patches that somebody else built: stacks, callbacks,
@@ -32,16 +33,10 @@ afterAll(async () => {
 
 async function boot(): Promise<void> {
   await vm?.powerOff();
-  vm = await bootVm({ kernel: site.kernel, disk: join(site.directory, 'disk.img') });
-  await output(`mkdir -p /persist/state /var/lib/canonical-livepatch
-    mount --bind /persist/state /var/lib/canonical-livepatch`);
+  vm = await bootWithState({ kernel: site.kernel, disk: join(site.directory, 'disk.img') });
 }
 
-async function output(script: string): Promise<string> {
-  const { exitCode, stderr, stdout } = await vm.run(script);
-  expect(exitCode, `${script}\n${stderr}`).toBe(0);
-  return stdout.trimEnd();
-}
+const output = (script: string) => outputOf(vm, script);
 
 const unsigned = (name: string) => readFile(modules.get(name) as string);
 
