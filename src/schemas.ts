@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { type ErrorCode, EXIT_STATUS } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { LINE, PROSE } from './text.ts';
+import { isLine, isProse } from './text.ts';
 import type { Advice, Candidate, CveData, Patch, PatchState, Ping, Support } from './types.ts';
 
 /**
@@ -11,10 +11,10 @@ import type { Advice, Candidate, CveData, Patch, PatchState, Ping, Support } fro
 
 /** Lines and tabs, but nothing that could drive the terminal it is printed on; see text.ts. */
 const prose = (length: number) =>
-  v.pipe(v.string(), v.maxLength(length), v.regex(PROSE, 'holds an unprintable character'));
+  v.pipe(v.string(), v.maxLength(length), v.check(isProse, 'holds an unprintable character'));
 /** One line, so that it cannot forge a second one in a report. */
 export const text = (length: number) =>
-  v.pipe(v.string(), v.maxLength(length), v.regex(LINE, 'holds an unprintable character'));
+  v.pipe(v.string(), v.maxLength(length), v.check(isLine, 'holds an unprintable character'));
 export const hex = (length: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${length}}$`), `not ${length} lower-case hex digits`));
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

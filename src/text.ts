@@ -9,19 +9,35 @@
  */
 const CLASS = String.raw`\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}`;
 
-/** One line of printable text. */
-export const LINE = new RegExp(`^[^${CLASS}]*$`, 'u');
-/** The same, in which line feeds and tabs are allowed. */
-export const PROSE = new RegExp(`^(?:[^${CLASS}]|[\\n\\t])*$`, 'u');
+/** All of a text, most often; and to make the class above, which Unicode fills, costs a command a millisecond. */
+const ASCII = /^[ -~]*$/;
+let unprintable: RegExp | undefined;
 
-/** Each such character. */
-export const UNPRINTABLE = new RegExp(`[${CLASS}]`, 'gu');
+/** Whether this is one line of printable text. */
+export function isLine(text: string): boolean {
+  return ASCII.test(text) || text.search(unprintableCharacters()) === -1;
+}
+
+/** The same, in which line feeds and tabs are allowed. */
+export function isProse(text: string): boolean {
+  return isLine(text.replaceAll(/[\n\t]/g, ''));
+}
+
+/** Puts something else in the place of each such character. */
+export function withoutUnprintable(text: string, replacement: (character: string) => string): string {
+  return ASCII.test(text) ? text : text.replaceAll(unprintableCharacters(), replacement);
+}
 
 /**
  * Text as one printable line.
  * @param maxLength in UTF-16 code units; what is longer is cut there, and ends in `…`.
  */
 export function printable(text: string, maxLength: number): string {
-  const plain = text.slice(0, maxLength + 1).replaceAll(UNPRINTABLE, '?');
+  const plain = withoutUnprintable(text.slice(0, maxLength + 1), () => '?');
   return plain.length > maxLength ? `${plain.slice(0, maxLength - 1).replace(/\p{Cs}$/u, '')}…` : plain;
+}
+
+function unprintableCharacters(): RegExp {
+  unprintable ??= new RegExp(`[${CLASS}]`, 'gu');
+  return unprintable;
 }

@@ -1,4 +1,4 @@
-import { UNPRINTABLE } from '../text.ts';
+import { withoutUnprintable } from '../text.ts';
 
 /**
  * The filter that all text passes on its way to a person, our own included: as one line, that can neither drive the
@@ -6,5 +6,5 @@ import { UNPRINTABLE } from '../text.ts';
  * replaced stays visible, as `\u{1b}`.
  */
 export function plain(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return withoutUnprintable(text, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

@@ -39,12 +39,22 @@ export interface ConfigFile {
 
 /** @param hasShippedRoot whether the client came with the root of a catalogue. */
 export function configFile(path: string, hasShippedRoot = () => false): ConfigFile {
-  const load = () => parseLines(readText(path));
+  let last: { text: string; parts: Part[]; judgement: Judgement } | undefined;
+  /** A command asks several times; text that has not changed since is not parsed again. */
+  function current() {
+    const text = readText(path);
+    if (text !== last?.text) {
+      const parts = parseLines(text);
+      last = { text, parts, judgement: judge(path, parts, hasShippedRoot()) };
+    }
+    return last;
+  }
+  const load = () => current().parts;
   return {
-    read: () => configOf(path, load(), hasShippedRoot()),
+    read: () => configOf(current().judgement),
     problems() {
       try {
-        const { fatal, passed } = judge(path, load(), hasShippedRoot());
+        const { fatal, passed } = current().judgement;
         return [...fatal, ...passed];
       } catch (error) {
         if (error instanceof LivepatchError) return [error.message];
@@ -60,8 +70,10 @@ export function configFile(path: string, hasShippedRoot = () => false): ConfigFi
       });
       return Object.fromEntries(texts);
     },
-    preview: (changes) =>
-      configOf(path, parseLines(changed(load(), changes, hasShippedRoot())), hasShippedRoot()),
+    preview(changes) {
+      const parts = parseLines(changed(load(), changes, hasShippedRoot()));
+      return configOf(judge(path, parts, hasShippedRoot()));
+    },
     check: (changes) => void changed(load(), changes, hasShippedRoot()),
     update(changes) {
       if (Object.keys(changes).length > 0) writeAtomic(path, changed(load(), changes, hasShippedRoot()));
@@ -84,8 +96,7 @@ function readText(path: string): string {
   }
 }
 
-function configOf(path: string, parts: readonly Part[], hasShippedRoot: boolean): Config {
-  const { fatal, texts } = judge(path, parts, hasShippedRoot);
+function configOf({ fatal, texts }: Judgement): Config {
   const [first] = fatal;
   if (first === undefined) return parseConfig(texts);
   throw new LivepatchError('config', first, {
