@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { messageOf } from '../../src/errors.ts';
-import { PC } from '../kernels/hardware.ts';
+import { PC, qemuCommand } from '../kernels/hardware.ts';
 import type { KernelTree } from './debian-kernel.ts';
 import { initramfs } from './initramfs.ts';
 import { ovmf } from './uefi.ts';
@@ -83,7 +83,7 @@ export async function bootVm(options: VmOptions): Promise<Vm> {
   const { hardware } = options.kernel;
   const qemu = await qemuArguments(options);
   const vm = await bootAgainAfterPanic(() =>
-    startQemu(qemu, environment(options.kernel), { program: hardware.program }),
+    startQemu(qemu, environment(options.kernel), { command: qemuCommand(hardware) }),
   );
   try {
     const { exitCode, stderr } = await vm.run(furnish(options));
@@ -208,16 +208,16 @@ function layIn(directory: string): string {
  * Starts QEMU, whose arguments attach the agent's port to descriptor 3, and waits for the agent.
  * @param prologue what every script in the guest begins with.
  * @param options `resumed`: from a snapshot, in which the agent is running already; `bootTime` in milliseconds;
- *   `program`: QEMU's own, for the machine's architecture.
+ *   `command`: the words that start QEMU, for the machine's architecture.
  * @throws BootPanic when the kernel panics before the agent is there.
  */
 export async function startQemu(
   qemuArgs: string[],
   prologue: string,
-  { resumed = false, bootTime = BOOT_TIME, program = PC.program } = {},
+  { resumed = false, bootTime = BOOT_TIME, command = qemuCommand(PC) } = {},
 ): Promise<Machine> {
   // The parent-death signal reaches QEMU even when this process is killed outright.
-  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...qemuArgs], {
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', ...command, ...qemuArgs], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   });
   let printed = '';

@@ -1,8 +1,12 @@
+import { join } from 'node:path';
+import { type RootSpec, rootDirectory } from './root.ts';
+
 /** How QEMU makes a machine for a kernel, always without KVM. */
 export interface Hardware {
-  /** QEMU's program, and Debian's package of it. */
+  /** QEMU's program. */
   program: string;
-  package: string;
+  /** Debian's package of it, of this machine; or the Debian that it is taken from. */
+  from: string | RootSpec;
   /** Of what kind the machine is. */
   machine: readonly string[];
   /** The serial console: what attaches it to QEMU's own output, and its name in the guest. */
@@ -20,7 +24,7 @@ export interface Hardware {
 
 export const PC: Hardware = {
   program: 'qemu-system-x86_64',
-  package: 'qemu-system-x86',
+  from: 'qemu-system-x86',
   machine: ['-M', 'q35', '-cpu', 'max'],
   serial: ['-serial', 'stdio'],
   console: 'ttyS0',
@@ -33,7 +37,7 @@ export const PC: Hardware = {
 
 export const ARM: Hardware = {
   program: 'qemu-system-aarch64',
-  package: 'qemu-system-arm',
+  from: 'qemu-system-arm',
   // The architecture's own way to sign pointers takes the emulator most of its time; QEMU's own does as well.
   machine: ['-M', 'virt', '-cpu', 'max,pauth-impdef=on'],
   serial: ['-serial', 'stdio'],
@@ -46,7 +50,8 @@ export const ARM: Hardware = {
 
 export const MAINFRAME: Hardware = {
   program: 'qemu-system-s390x',
-  package: 'qemu-system-misc',
+  // Under QEMU 7.2, which is Debian 12's, Node dies of illegal instructions as it speaks TLS.
+  from: { name: 'emulator', suites: ['trixie'], architecture: 'amd64', packages: ['qemu-system-s390x'] },
   machine: ['-M', 's390-ccw-virtio', '-cpu', 'max'],
   serial: ['-chardev', 'stdio,id=console', '-device', 'sclpconsole,chardev=console'],
   console: 'ttysclp0',
@@ -55,3 +60,12 @@ export const MAINFRAME: Hardware = {
   modules: [],
   uefi: false,
 };
+
+/** The words that start QEMU, program first. One of another Debian's comes with the loader and libraries of that. */
+export function qemuCommand({ program, from }: Hardware): string[] {
+  if (typeof from === 'string') return [program];
+  const usr = join(rootDirectory(from), 'usr');
+  const libraries = join(usr, 'lib/x86_64-linux-gnu');
+  const loader = join(libraries, 'ld-linux-x86-64.so.2');
+  return [loader, '--library-path', libraries, join(usr, 'bin', program), '-L', join(usr, 'share/qemu')];
+}

@@ -16,7 +16,9 @@ const say = (line: string) => void process.stdout.write(`setup: ${line}\n`);
 /** Fetches or builds a kernel of the table, and all that it is built and booted with, unless that is there. */
 export async function setUpKernel(name: string): Promise<void> {
   const spec = kernelSpec(name);
-  await installPackage(spec.hardware.package);
+  const { from } = spec.hardware;
+  if (typeof from === 'string') await installPackage(from);
+  else await makeRoot(from, say);
   if (spec.builder !== undefined) await makeRoot(spec.builder, say);
   if (spec.userland !== undefined) {
     await makeRoot(spec.userland.root, say);
