@@ -1,7 +1,7 @@
 import { requirePlugs } from '../snapd/plugs.ts';
 import type { KernelState, LivePatch, Machine, Mode } from '../types.ts';
-import { type FaultWatch, watchFaults } from './faults.ts';
-import { type Host, readHost } from './host.ts';
+import type { FaultWatch } from './faults.ts';
+import type { Host } from './host.ts';
 import { installedKernels } from './installed.ts';
 import {
   disableLivePatch,
@@ -12,7 +12,7 @@ import {
 } from './livepatches.ts';
 import { readMachine } from './machine.ts';
 import { readMode } from './mode.ts';
-import { insertModule, livePatchModules, loadedModules, removeModule } from './modules.ts';
+import { livePatchModules, loadedModules } from './modules.ts';
 import { type RefusedTarget, refusedTargets } from './refused-targets.ts';
 import { type KernelSecurity, readSecurity } from './security.ts';
 
@@ -72,14 +72,17 @@ export interface Kernel {
   remove(name: string): Promise<void>;
 }
 
-/** The kernel under `root`, which is `/` but in tests; so are kmod's programs. */
+/**
+ * The kernel under `root`, which is `/` but in tests; so are kmod's programs. What changes the kernel is loaded when it
+ * does, because most runs only look.
+ */
 export function linuxKernel(root = '/'): Kernel {
   return {
     requirePlugs,
     machine: () => readMachine(root),
     mode: () => readMode(root),
     security: () => readSecurity(root),
-    host: () => readHost(),
+    host: async () => (await import('./host.ts')).readHost(),
     installed: () => installedKernels(root),
     look(names) {
       const livePatches = listLivePatches(root);
@@ -87,15 +90,16 @@ export function linuxKernel(root = '/'): Kernel {
     },
     modules: () => livePatchModules(root),
     refusedTargets: () => refusedTargets(root),
-    watchFaults: async () => watchFaults(root),
+    watchFaults: async () => (await import('./faults.ts')).watchFaults(root),
     async insert(fd, certificate) {
       requireControl(root);
+      const { insertModule } = await import('./kmod.ts');
       await insertModule(root, fd, certificate);
     },
     waitForTransition: (name) => waitForTransition(root, name),
     waitForIdle: () => waitForIdle(root),
     disable: (name) => disableLivePatch(root, name),
-    remove: (name) => removeModule(root, name),
+    remove: async (name) => (await import('./kmod.ts')).removeModule(root, name),
   };
 }
 

@@ -1,64 +1,17 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { LIMITS } from '../limits.ts';
-import { run } from '../programs.ts';
 import type { LoadedModule } from '../types.ts';
-import { isInTransition } from './livepatches.ts';
-import { openLog } from './log.ts';
 import { numberOf, readStart, textOf } from './read.ts';
-import { insertionRefused, isBusy, removalRefused } from './refusals.ts';
-import { isDigestAvailable } from './security.ts';
-import { pollUntil } from './wait.ts';
-
-/**
- * Inserts the module that this open descriptor holds. Never with `-f`: the kernel would take it for unsigned.
- * Tries again while another patch is in transition, for the kernel allows one at a time.
- * @param certificate the signer's, as a file in DER, for the hint of a kernel that does not know it.
- * @throws LivepatchError `kernel-refused`
- */
-export async function insertModule(root: string, fd: number, certificate?: string): Promise<void> {
-  await provideDigest(root);
-  for (let attempt = 1; ; attempt += 1) {
-    const wasInTransition = isInTransition(root);
-    using log = openLog(root);
-    // By descriptor, not by path: what was verified is what is loaded.
-    const refusal = await kmod(root, 'insmod', `/proc/${process.pid}/fd/${fd}`);
-    if (refusal === undefined) return;
-    // It may have ended meanwhile.
-    const mayPass = isBusy(refusal) && (wasInTransition || isInTransition(root));
-    if (!mayPass || attempt === LIMITS.kernel.busyRetries)
-      throw insertionRefused(root, refusal, log.read() ?? [], certificate);
-    await sleep(LIMITS.kernel.busyPause);
-  }
-}
-
-/**
- * Sees to it that the kernel knows the digest that patches are signed with, where its part is a module that nothing has
- * loaded: without it a signature counts as none. It looks for it by itself, but not on every distribution finds it.
- */
-async function provideDigest(root: string): Promise<void> {
-  if (isDigestAvailable(root) !== false) return;
-  await run('modprobe', ['--quiet', 'crypto-sha512'], { root, timeout: LIMITS.kernel.commandTime });
-}
-
-/**
- * Unloads a module once nothing refers to it.
- * @throws LivepatchError `kernel-refused`
- */
-export async function removeModule(root: string, name: string): Promise<void> {
-  const free = await pollUntil(() => !moduleRefcount(root, name), LIMITS.kernel.refcountTime);
-  if (moduleRefcount(root, name) === undefined) return;
-  const refusal = free ? await kmod(root, 'rmmod', name) : `${name} is still in use`;
-  if (refusal !== undefined && moduleRefcount(root, name) !== undefined) throw removalRefused(root, refusal);
-}
 
 /** The names of all modules that carry the kernel's mark of a live patch (TAINT_LIVEPATCH, K). */
 export function livePatchModules(root: string): string[] {
   const directory = join(root, 'sys/module');
   const names = existsSync(directory) ? readdirSync(directory) : [];
-  // What is built in has no such file.
-  return names.filter((name) => textOf(join(directory, name, 'taint'))?.includes('K'));
+  return names.filter((name) => {
+    const taint = join(directory, name, 'taint');
+    // What is built in, most of them, has no such file: to ask is cheaper than to have an error made of it.
+    return existsSync(taint) && textOf(taint)?.includes('K');
+  });
 }
 
 /** Those of these names that modules carry. */
@@ -84,10 +37,4 @@ export function moduleBuildId(root: string, name: string): string | undefined {
 /** @returns undefined when no such module is loaded. */
 export function moduleRefcount(root: string, name: string): number | undefined {
   return numberOf(join(root, 'sys/module', name, 'refcnt'));
-}
-
-/** @returns what kmod says against it, or undefined when it was done. */
-async function kmod(root: string, verb: 'insmod' | 'rmmod', operand: string): Promise<string | undefined> {
-  const { ok, stderr } = await run(verb, [operand], { root, timeout: LIMITS.kernel.commandTime });
-  return ok ? undefined : stderr || `${verb} failed without an error message`;
 }

@@ -1,14 +1,8 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import {
-  insertModule,
-  livePatchModules,
-  loadedModules,
-  moduleBuildId,
-  moduleRefcount,
-  removeModule,
-} from '../../src/kernel/modules.ts';
+import { insertModule, removeModule } from '../../src/kernel/kmod.ts';
+import { livePatchModules, loadedModules, moduleBuildId, moduleRefcount } from '../../src/kernel/modules.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { makeTree, type Tree } from './tree.ts';
 
