@@ -22,9 +22,14 @@ export class Revert extends LivepatchCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Revert);
     const { revert } = await import('../operations/revert.ts');
-    const { patches, stillLoaded } = await revert(this.rootContext(), flags);
+    const { notOurs, patches, stillLoaded, unloaded } = await revert(this.rootContext(), flags);
     for (const module of stillLoaded) warn(`${module} is out of use, and stays loaded until the next boot`);
-    const versions = patches.map(({ version }) => `patch ${version}`);
-    this.print(`reverted: ${versions.length > 0 ? versions.join(', ') : 'live patches that were not ours'}`);
+    const reverted = [
+      ...patches.map(({ version }) => `patch ${version}`),
+      ...notOurs.map((module) => `${module} (not ours)`),
+    ];
+    if (reverted.length > 0) this.print(`reverted: ${reverted.join(', ')}`);
+    else if (unloaded.length > 0) this.print(`unloaded what was out of use: ${unloaded.join(', ')}`);
+    else this.print('nothing to revert: no live patch of ours is in use');
   }
 }

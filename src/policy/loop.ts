@@ -63,6 +63,8 @@ export interface Run {
   removed: readonly Patch[];
   /** Modules that were taken out of use because that was asked for, ours or not. */
   taken: readonly string[];
+  /** Modules that were unloaded. */
+  unloaded: readonly string[];
   /** Modules that are out of use and could not be unloaded. */
   stuck: readonly string[];
   cvesDone: boolean;
@@ -199,7 +201,15 @@ export type Result =
   /** Something newer is due and held back, and nothing was changed. */
   | { kind: 'held'; held: Hold[] }
   | { kind: 'kept'; why: KeptWhy; held: Hold[] }
-  | { kind: 'reverted'; patches: Patch[]; stillLoaded: string[] }
+  | {
+      kind: 'reverted';
+      patches: Patch[];
+      /** Modules that were taken out of use and are no patch of ours. */
+      notOurs: string[];
+      /** Modules that were out of use before, and are unloaded now. */
+      unloaded: string[];
+      stillLoaded: string[];
+    }
   | { kind: 'enabled'; first: RefreshResult | LivepatchError }
   | {
       kind: 'disabled';

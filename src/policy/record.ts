@@ -30,6 +30,7 @@ export const NEW_RUN: Run = {
   applied: [],
   removed: [],
   taken: [],
+  unloaded: [],
   stuck: [],
   cvesDone: false,
   erased: false,
@@ -352,7 +353,7 @@ function unloaded(
   const displaced = why === 'in-the-way' ? state.applied.find((one) => one.module === module) : undefined;
   return {
     pending,
-    run,
+    run: { ...run, unloaded: [...run.unloaded, module] },
     state: {
       ...state,
       applied: why === 'in-the-way' ? keep(state.applied) : state.applied,

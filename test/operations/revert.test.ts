@@ -67,4 +67,18 @@ describe('revert', () => {
     await refresh(context);
     expect(kernel.modules()).toEqual([]);
   });
+
+  it('unloads what an earlier one could not', async () => {
+    const { kernel, context } = sandbox;
+    kernel.refuseNextRemove();
+    await revert(context);
+    expect(await revert(context)).toEqual({
+      kind: 'reverted',
+      patches: [],
+      notOurs: [],
+      unloaded: [MODULE],
+      stillLoaded: [],
+    });
+    expect(kernel.modules()).toEqual([]);
+  });
 });

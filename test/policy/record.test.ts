@@ -518,7 +518,7 @@ describe('when a module leaves', () => {
   it('and is unloaded, it is forgotten', () => {
     const memory = having({ applied: [applied('122.1')], replaced: [applied('120.1'), applied('121.1')] });
     expect(upon({ kind: 'unloaded', module: moduleOf('121'), why: 'replaced' }, memory)).toEqual(
-      having({ applied: [applied('122.1')], replaced: [applied('120.1')] }),
+      having({ applied: [applied('122.1')], replaced: [applied('120.1')] }, { unloaded: [moduleOf('121')] }),
     );
   });
 

@@ -65,15 +65,18 @@ export function removal(s: Situation): Action | undefined {
 export function reverted(s: Situation): Action {
   const [failure] = s.run.failures;
   if (failure !== undefined) return fail(failure.error, s.state.held);
-  const { removed, stuck } = s.run;
-  if (s.run.taken.length === 0 && stuck.length === 0) {
+  const { removed, stuck, taken, unloaded } = s.run;
+  if (taken.length === 0 && unloaded.length === 0 && stuck.length === 0) {
     return fail(nothingToRevert(strangers(s)), s.state.held);
   }
-  return {
-    do: 'done',
-    result: { kind: 'reverted', patches: [...removed], stillLoaded: [...stuck] },
-    held: [],
+  const result: Result = {
+    kind: 'reverted',
+    patches: [...removed],
+    notOurs: taken.filter((name) => !removed.some(({ module }) => module === name)),
+    unloaded: unloaded.filter((name) => !taken.includes(name)),
+    stillLoaded: [...stuck],
   };
+  return { do: 'done', result, held: [] };
 }
 
 /** Nothing that is broken may keep a machine from being disabled; only a kernel that does not let go does. */

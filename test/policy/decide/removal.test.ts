@@ -204,6 +204,24 @@ describe('revert', () => {
       held: [],
     });
   });
+
+  it('tells apart what was ours, what was not, and what was out of use before', () => {
+    const run = {
+      removed: [patch('121.1')],
+      taken: [moduleOf('121'), 'kpatch_x'],
+      unloaded: [moduleOf('121'), 'kpatch_x', moduleOf('120')],
+    };
+    expect(decide(situation({ goal: REVERT, kernel: empty, run }))).toMatchObject({
+      result: {
+        patches: [{ version: '121.1' }],
+        notOurs: ['kpatch_x'],
+        unloaded: [moduleOf('120')],
+      },
+    });
+    expect(decide(situation({ goal: REVERT, kernel: empty, run: { unloaded: ['a'] } }))).toMatchObject({
+      result: { kind: 'reverted', patches: [], unloaded: ['a'] },
+    });
+  });
 });
 
 describe('disable', () => {
