@@ -136,8 +136,7 @@ function exemptionOf(entry: string): Exemption {
   if (entry === '*') return { any: true };
   if (entry.includes('://')) return { problem: 'write a name or an address without a scheme' };
   if (entry.includes('/')) return cidrOf(entry);
-  const whole = addressOf(hostOf(entry));
-  if (whole !== undefined) return { range: { ...whole, prefix: whole.bits } };
+  // An IPv6 address without brackets has more than one colon, and so no port.
   const [, host = entry, port] = /^(\[.*\]|[^:]*):(\d+)$/.exec(entry) ?? [];
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return { problem: 'no such port' };
   const address = addressOf(hostOf(host));

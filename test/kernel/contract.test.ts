@@ -39,6 +39,9 @@ function given() {
 describe('the fake kernel', () => {
   it.each(Object.entries(CONTRACT))('%s', async (_what, check) => {
     await check(fakeKernel(), given());
+    const telling = fakeKernel();
+    telling.tellCumulative();
+    await check(telling, given());
   });
 
   it.each(Object.entries(STACK_CONTRACT))('%s', async (_what, check) => {

@@ -127,15 +127,16 @@ export const CONTRACT: Record<string, Check> = {
   },
 };
 
-const patches = (kernel: Kernel): LivePatch[] => kernel.look([]).livePatches ?? [];
+/** Not every kernel tells whether a patch is cumulative; one that does has to tell of these that they are. */
+const patches = (kernel: Kernel): LivePatch[] =>
+  (kernel.look([]).livePatches ?? []).map((patch) => ({ cumulative: true, ...patch }));
 
 function loaded({ buildId, name }: GivenModule): LoadedModule {
   return buildId === undefined ? { name } : { name, buildId };
 }
 
-/** As a kernel says it that does not tell whether a patch is cumulative. */
 function applied({ name }: GivenModule): LivePatch {
-  return { name, enabled: true, inTransition: false };
+  return { name, enabled: true, inTransition: false, cumulative: true };
 }
 
 interface GivenStack extends Given {

@@ -17,6 +17,7 @@ it.each<[server: string, onlyTls: string, warnings: string[], root?: string]>([
   ['http://livepatch.example.com', 'true', [HTTP, ONLY_TLS]],
   ['http://catalogue.example.com', 'false', [], ROOT],
   ['http://catalogue.example.com', 'true', [ONLY_TLS], ROOT],
+  ['file:///srv/catalogue', 'true', [], ROOT],
 ])('warns of what is risky about %s with tls-patch-download=%s', (server, onlyTls, warnings, root = '') => {
   const settings = { 'remote-server': server, 'tls-patch-download': onlyTls, 'catalogue-root': root };
   const config = parseConfig(settings);

@@ -58,38 +58,3 @@ describe('the proxy of a request', () => {
     expect(proxyFor(HTTPS, { ...NONE, httpsProxy: '1.2.3.4' }, {})?.href).toBe('http://1.2.3.4/');
   });
 });
-
-describe('no-proxy', () => {
-  it.each([
-    ['*', 'https://a.example.com', true],
-    ['a.example.com', 'https://a.example.com', true],
-    ['A.EXAMPLE.com', 'https://a.example.COM', true],
-    ['example.com', 'https://a.example.com', true],
-    ['.example.com', 'https://a.example.com', true],
-    ['.example.com', 'https://example.com', true],
-    ['*.example.com', 'https://a.example.com', true],
-    ['example.com', 'https://anexample.com', false],
-    ['a.example.com', 'https://example.com', false],
-    ['example.com:443', 'https://example.com', true],
-    ['example.com:8443', 'https://example.com', false],
-    ['example.com:80', 'http://example.com', true],
-    ['b.com, example.com', 'https://example.com', true],
-    ['b.com example.com', 'https://example.com', true],
-    ['10.0.0.1', 'https://10.0.0.1', true],
-    ['0.0.1', 'https://10.0.0.1', false],
-    ['10.0.0.0/8', 'https://10.2.3.4:8443', true],
-    ['10.0.0.0/8', 'https://11.2.3.4', false],
-    ['10.0.0.0/99', 'https://10.2.3.4', false],
-    ['10.0.0.0/8', 'https://10.example.com', false],
-    ['x/8', 'https://10.2.3.4', false],
-    ['::1', 'https://[::1]', true],
-    ['[::1]:8443', 'https://[::1]:8443', true],
-    ['fd00::/8', 'https://[fd12::1]', true],
-    ['fd00::/8', 'https://10.0.0.1', false],
-    ['', 'https://example.com', false],
-    [', ,', 'https://example.com', false],
-  ])('%j for %s: %s', (noProxy, url, exempt) => {
-    const proxy = proxyFor(new URL(url), { httpProxy: 'http://p', httpsProxy: 'http://p', noProxy }, {});
-    expect(proxy === undefined).toBe(exempt);
-  });
-});
