@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { linuxKernel } from './kernel/kernel.ts';
+import { viewKernel } from './kernel/view.ts';
 import type { ReadOnlyContext } from './operations/context.ts';
 import type { ConfigFile } from './store/config.ts';
 import { cvesFile } from './store/cves.ts';
@@ -12,7 +12,7 @@ export function readOnlyContext(clientVersion: string): ReadOnlyContext {
   const paths = pathsFrom(process.env);
   return {
     clientVersion,
-    kernel: linuxKernel(),
+    kernel: viewKernel(),
     store: { token: tokenFile(paths.machineToken), state: stateFile(paths), cves: cvesFile(paths.cves) },
     now: () => new Date(),
   };

@@ -1,4 +1,5 @@
 import type { Kernel } from '../kernel/kernel.ts';
+import type { KernelView } from '../kernel/view.ts';
 import type { Source } from '../source/source.ts';
 import type { Store } from '../store/store.ts';
 import type { Config } from '../types.ts';
@@ -33,6 +34,7 @@ export interface Context {
 }
 
 /** As much of the context as tells what is known, without the configuration and what it takes to read that. */
-export interface ReadOnlyContext extends Pick<Context, 'clientVersion' | 'kernel' | 'now'> {
+export interface ReadOnlyContext extends Pick<Context, 'clientVersion' | 'now'> {
+  kernel: KernelView;
   store: Pick<Store, 'token' | 'state' | 'cves'>;
 }
