@@ -26,8 +26,10 @@ export async function buildKernel(
   await unpackSource({ ...kernel, architecture }, source);
   const kernels = join(cacheDirectory, 'kernel');
   const build = join(kernels, `${kernel.flavour}.build`);
+  // What klp-build leaves when it is interrupted is source with a patch in it, and compiled.
+  if (kernel.klp) await rm(build, { recursive: true, force: true });
   await mkdir(build, { recursive: true });
-  if (kernel.klp) await execa`cp --archive --update ${source}/. ${build}`;
+  if (kernel.klp) await execa`cp --archive ${source}/. ${build}`;
   const fragments = kernel.fragments.map((name) => `${name}.config`);
   for (const name of fragments) await copyFile(join(CONFIG, name), join(build, name));
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KernelTree } from '../kernel/debian-kernel.ts';
@@ -62,7 +62,8 @@ async function runKlpBuild(order: {
       mkdir -p ${ORIGINAL}
       LOCALVERSION=-${order.flavour} nice scripts/livepatch/klp-build ${words}
     `;
-    await runIn(order.builder, ['bash', '-euc', script], order.tree);
+    // It looks for objects under the directory's own name, by a find that follows no link.
+    await runIn(order.builder, ['bash', '-euc', script], await realpath(order.tree));
   } finally {
     await rm(work, { recursive: true });
   }
