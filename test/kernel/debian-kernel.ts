@@ -74,6 +74,12 @@ export async function runForKernel(kernel: KernelTree, command: readonly string[
   else await runIn(kernel.builder, command, '/');
 }
 
+/** A program of the binutils, by the name that it has where modules are built for this kernel. */
+export function binutil(name: string, { make }: KernelTree): string {
+  const prefix = make.find((word) => word.startsWith('CROSS_COMPILE='))?.split('=')[1] ?? '';
+  return `${prefix}${name}`;
+}
+
 function releaseOf(link: string): string {
   try {
     return readlinkSync(join(cacheDirectory, 'kernel', link));

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModule } from '../../src/patch/module.ts';
 import { splitSignedModule } from '../../src/patch/trailer.ts';
 import { compileModule, moduleName, PROC_LOADAVG, signModule } from '../patches/build.ts';
 import { CONTRACT, STACK_CONTRACT } from './contract.ts';
+import { binutil, runForKernel } from './debian-kernel.ts';
 import { outputOf } from './guest.ts';
 import { client, type Site, startSite, succeed } from './site.ts';
 import { bootVm, type Vm } from './vm.ts';
@@ -51,7 +51,8 @@ async function stackedModuleFile(version: string) {
   const order = { source: PROC_LOADAVG, name: name(version), kernel: site.kernel, defines: { VERSION: '1' } };
   const file = join(site.directory, 'stacked.ko');
   await writeFile(file, await compileModule(order));
-  await execa`objcopy --remove-section .note.gnu.build-id ${file}`;
+  const words = ['--remove-section', '.note.gnu.build-id', file];
+  await runForKernel(site.kernel, [binutil('objcopy', site.kernel), ...words]);
   return given(order.name, await signModule(await readFile(file), site.kernel, site.signer));
 }
 
