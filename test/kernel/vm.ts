@@ -219,6 +219,9 @@ export async function startQemu(
     return Promise.race([event, failure]).finally(() => clearTimeout(timer));
   }
 
+  const monitor = qemu.stdio[4] as Socket;
+  // A machine that ends resets its sockets; that is told by the machine's end.
+  for (const socket of [qemu.stdio[3] as Socket, monitor]) socket.on('error', () => {});
   const agent = converse(qemu.stdio[3] as Socket, prologue);
   async function kill(): Promise<void> {
     killed = true;
@@ -242,7 +245,7 @@ export async function startQemu(
     powerOff,
     kill,
     ended,
-    monitor: qemu.stdio[4] as Socket,
+    monitor,
     async reboot() {
       const hello = agent.hello();
       void agent.ask('systemctl reboot');
@@ -253,8 +256,6 @@ export async function startQemu(
 
 /** The host's end of guest/agent, which has the protocol. */
 function converse(socket: Socket, prologue: string) {
-  // A machine that ends resets its socket; that is told by the machine's end.
-  socket.on('error', () => {});
   let greet = () => {};
   const waiting: ((result: RunResult) => void)[] = [];
 
