@@ -3,7 +3,8 @@
  * A cumulative live patch that one can see: /proc/version says that the kernel
  * is live-patched, and by which VERSION (a number, defined by the builder).
  * One that PANICS takes the machine down in its init; in one that OOPSES the
- * kernel finds a bug a second after it was inserted.
+ * kernel finds a bug a second after it was inserted; the transition to one that
+ * LINGERS takes seconds, on kernels and machines that are done at once, too.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -51,8 +52,24 @@ static int write_to_null(void *unused)
 }
 #endif
 
+#ifdef LINGERS
+/* A task that is running on another CPU cannot be switched to the patch. */
+static int keep_running(void *unused)
+{
+	mdelay(3000);
+	module_put_and_kthread_exit(0);
+}
+#endif
+
 static int __init proc_version_init(void)
 {
+#ifdef LINGERS
+	struct task_struct *runner = kthread_run(keep_running, NULL, "livepatch-runner");
+
+	if (IS_ERR(runner))
+		return PTR_ERR(runner);
+	__module_get(THIS_MODULE);
+#endif
 #ifdef PANICS
 	panic("a patch that panics in its init");
 #endif
