@@ -138,7 +138,7 @@ describe('a boot', () => {
     await vm.kill();
     await boot();
     // Two days later, so that the boot does not leave the check to the timer.
-    await output('ip link set eth0 down; date --set "+2 days"');
+    await output('/run/busybox ip link set eth0 down && date --set "+2 days"');
     expect(await atBoot()).toMatchObject({
       exitCode: 0,
       stderr: expect.stringContaining('applied: patch 122.1\n'),
