@@ -68,6 +68,17 @@ describe('revert', () => {
     expect(kernel.modules()).toEqual([]);
   });
 
+  it('whose module stays loaded lets no later run take its own failure for a crash', async () => {
+    const { kernel, context, store } = sandbox;
+    kernel.refuseNextRemove();
+    await revert(context);
+    kernel.refuseNextRemove();
+    await expect(refresh(context, { retryBlocked: true })).rejects.toMatchObject({ code: 'kernel-refused' });
+    expect(store.pending.all()).toEqual([]);
+    kernel.reboot();
+    expect(await refresh(context, { retryBlocked: true })).toMatchObject({ kind: 'applied' });
+  });
+
   it('unloads what an earlier one could not', async () => {
     const { kernel, context } = sandbox;
     kernel.refuseNextRemove();

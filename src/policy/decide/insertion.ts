@@ -1,5 +1,6 @@
 import type { Candidate, Patch } from '../../types.ts';
 import { attemptAt } from '../choose.ts';
+import { isUnsettled } from '../crash-guard.ts';
 import type { Action, Situation } from '../loop.ts';
 import { foreignPatches } from '../refusals.ts';
 import { fail, heldModules, strangers } from './common.ts';
@@ -24,6 +25,9 @@ export function insertion(patch: Patch, s: Situation): Action | undefined {
   if (s.run.begun !== patch.digest) {
     return { do: 'begin-insertion', patch, attempt: attemptAt(patch, s) };
   }
+  // Given up in this run. Without it, a patch that takes the machine down would not be known after the boot.
+  if (!s.pending.some((one) => one.patch.digest === patch.digest && isUnsettled(one, s.machine)))
+    return undefined;
   const inTheWay = heldModules(s).find(({ module }) => module.name === patch.module);
   return (inTheWay && remove(inTheWay, 'in-the-way', s)) ?? { do: 'insert', patch };
 }

@@ -162,9 +162,9 @@ describe('a patch that another of its name displaced', () => {
       'prove 121.1',
     ],
     [
-      'waits for an insertion that was begun',
+      'waits until an insertion that came to nothing is cleared',
       { pending: [pending('120.1'), pending('121.1')] },
-      'fail: kernel-refused',
+      'clear-pending 120.1',
     ],
     ['stays out when nothing failed', { run: CHECKED }, 'done: kept, nothing-offered'],
     ['stays out in a mode without applying', { mode: { apply: false } }, 'fail: kernel-refused'],

@@ -17,6 +17,8 @@ describe('what is in the way', () => {
   const next = { run: begun('121.2'), pending: [pending('121.2')] };
   const state = { advice: offers('121.2'), applied: [applied('121.1')] };
   const payloads = [file('121.1')];
+  const failures = [failure(`disable ${moduleOf('121')}`, undefined, 'kernel-refused')];
+  const stuck = { state, run: { ...begun('121.2'), failures } };
   table([
     ['is taken out of use', { ...next, inUse: ['121.1'], state }, `disable ${moduleOf('121')}, in-the-way`],
     [
@@ -39,18 +41,23 @@ describe('what is in the way', () => {
       { ...next, payloads, kernel: empty, state: { advice: offers('121.2'), displaced: applied('121.1') } },
       'insert patch 121.2',
     ],
+    ['cannot go: what was begun is given up', { ...next, ...stuck, inUse: ['121.1'] }, 'clear-pending 121.2'],
+    ['cannot go: the run ends', { ...next, ...stuck, inUse: ['121.1'], pending: [] }, 'fail: kernel-refused'],
     [
-      'cannot go: the run ends',
+      'is gone after all, when it was given up: nothing is inserted without a record, and the one before comes back',
+      { ...next, ...stuck, payloads, kernel: empty, pending: [] },
+      'prove 121.1',
+    ],
+    [
+      'is out of use and stays loaded: the next boot is not to take that for a crash',
       {
         ...next,
-        inUse: ['121.1'],
-        state,
-        run: {
-          ...begun('121.2'),
-          failures: [failure(`disable ${moduleOf('121')}`, undefined, 'kernel-refused')],
-        },
+        ...stuck,
+        kernel: { live: [], loaded: [loaded('121.2')] },
+        state: { ...state, applied: [], replaced: [applied('121.2')] },
+        run: { ...stuck.run, failures: [failure(`unload ${moduleOf('121')}`, undefined, 'kernel-refused')] },
       },
-      'fail: kernel-refused',
+      'clear-pending 121.2',
     ],
     [
       'comes back when the new one failed',
