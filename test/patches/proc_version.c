@@ -56,7 +56,7 @@ static int write_to_null(void *unused)
 /* A task that is running on another CPU cannot be switched to the patch. */
 static int keep_running(void *unused)
 {
-	mdelay(3000);
+	mdelay(8000);
 	module_put_and_kthread_exit(0);
 }
 #endif
