@@ -36,6 +36,13 @@ describe('the proxy of a request', () => {
     ],
     ['none where NO_PROXY says so', HTTPS, {}, { https_proxy: 'http://e', NO_PROXY: '*' }, undefined],
     [
+      'none where no-proxy of the configuration says so',
+      HTTPS,
+      { httpsProxy: 'http://p', noProxy: 'livepatch.example.com' },
+      {},
+      undefined,
+    ],
+    [
       'no-proxy of the configuration before that of the environment',
       HTTPS,
       { noProxy: 'other.example.com' },

@@ -1,5 +1,6 @@
 import { LivepatchError } from '../../errors.ts';
 import type { Hold, Patch } from '../../types.ts';
+import { isUnsettled } from '../crash-guard.ts';
 import { type Holding, holdings } from '../identity.ts';
 import { type Action, type KeptWhy, keyOf, type Situation } from '../loop.ts';
 
@@ -17,6 +18,17 @@ export function holdingOf(digest: string, s: Situation): Holding | undefined {
 /** Live patches that nothing remembered says we put there. */
 export function strangers(s: Situation): Holding[] {
   return heldModules(s).filter(({ live, patch }) => live !== undefined && patch === undefined);
+}
+
+/**
+ * Clears the record of an insertion whose patch is not in use. There is nothing left to settle, even if its module stays
+ * loaded, and the next boot would take the record for a crash.
+ */
+export function clearUninserted(s: Situation): Action | undefined {
+  const pending = s.pending.find(
+    (one) => isUnsettled(one, s.machine) && holdingOf(one.patch.digest, s)?.live === undefined,
+  );
+  return pending && { do: 'clear-pending', pending };
 }
 
 /** Whether an action ends the run. */

@@ -2,14 +2,14 @@ import type { Hold } from '../../types.ts';
 import { isInKernel, objectionTo } from '../choose.ts';
 import { isUnsettled } from '../crash-guard.ts';
 import type { Action, Result, Situation } from '../loop.ts';
-import { fail, hasFailed, holdingOf, isFinal } from './common.ts';
+import { clearUninserted, fail, hasFailed, isFinal } from './common.ts';
 import { holdsOf, remembered } from './holds.ts';
 import { obtain } from './insertion.ts';
 import { unloadReplaced } from './removal.ts';
 
 /** The end of a run: what is left to do in any case, then its result. @param reason why it ends here. */
 export function conclude(s: Situation, reason?: Hold): Action {
-  const rest = [putBack(s), abandon(s), unloadReplaced(s), askForCves(s)];
+  const rest = [putBack(s), clearUninserted(s), unloadReplaced(s), askForCves(s)];
   return rest.find((action) => action !== undefined && !hasFailed(action, s)) ?? end(s, reason);
 }
 
@@ -23,17 +23,6 @@ function putBack(s: Situation): Action | undefined {
   if (isLost || objectionTo(displaced, s, { ours: true }) !== undefined) return undefined;
   const action = obtain(displaced, s);
   return action === undefined || isFinal(action) ? undefined : action;
-}
-
-/**
- * An insertion that came to nothing, since a module of that name cannot be unloaded, is not to be taken for a crash at the
- * next boot. What is out of use has nothing to settle, even if its module stays loaded.
- */
-function abandon(s: Situation): Action | undefined {
-  const pending = s.pending.find(
-    (one) => isUnsettled(one, s.machine) && holdingOf(one.patch.digest, s)?.live === undefined,
-  );
-  return pending && { do: 'clear-pending', pending };
 }
 
 function askForCves({ enabled, mode, run }: Situation): Action | undefined {

@@ -25,7 +25,7 @@ export function insertion(patch: Patch, s: Situation): Action | undefined {
   if (s.run.begun !== patch.digest) {
     return { do: 'begin-insertion', patch, attempt: attemptAt(patch, s) };
   }
-  // Given up in this run. Without it, a patch that takes the machine down would not be known after the boot.
+  // This run has given up, and cleared the record that would tell the next boot which patch took the machine down.
   if (!s.pending.some((one) => one.patch.digest === patch.digest && isUnsettled(one, s.machine)))
     return undefined;
   const inTheWay = heldModules(s).find(({ module }) => module.name === patch.module);

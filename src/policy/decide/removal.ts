@@ -1,11 +1,10 @@
 import type { Config } from '../../types.ts';
 import { isWithdrawn } from '../choose.ts';
-import { isUnsettled } from '../crash-guard.ts';
 import type { Holding } from '../identity.ts';
 import { LIFE_CYCLE, standingOf } from '../life-cycle.ts';
 import type { Action, Removal, Result, Situation } from '../loop.ts';
 import { nothingToRevert } from '../refusals.ts';
-import { fail, heldModules, holdingOf, strangers } from './common.ts';
+import { clearUninserted, fail, heldModules, strangers } from './common.ts';
 
 /** Unloads what the kernel has taken out of use by itself. That it cannot be unloaded yet is no failure. */
 export function unloadReplaced(s: Situation): Action | undefined {
@@ -55,11 +54,7 @@ export function removal(s: Situation): Action | undefined {
     const action = remove(holding, 'reverted', s);
     if (action !== undefined) return action;
   }
-  // What is out of use has nothing more to settle, even if its module stays loaded.
-  const over = s.pending.find(
-    (pending) => isUnsettled(pending, s.machine) && holdingOf(pending.patch.digest, s)?.live === undefined,
-  );
-  return over && { do: 'clear-pending', pending: over };
+  return clearUninserted(s);
 }
 
 export function reverted(s: Situation): Action {

@@ -162,7 +162,7 @@ describe('a patch that another of its name displaced', () => {
       'prove 121.1',
     ],
     [
-      'waits until an insertion that came to nothing is cleared',
+      'waits until the record of a failed insertion is cleared',
       { pending: [pending('120.1'), pending('121.1')] },
       'clear-pending 120.1',
     ],
